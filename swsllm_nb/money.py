@@ -1,0 +1,56 @@
+"""Exact dollars: integers of pico-dollars, rounded only where a person reads them.
+
+A price of $1 per million tokens is 1,000,000 pico-dollars per token, so every published
+price is a whole number and sums are exact. No function here takes or gives a float.
+"""
+
+from decimal import ROUND_FLOOR, ROUND_HALF_UP, Decimal, InvalidOperation
+
+__all__ = ["PICO_PER_USD", "pico_from_usd", "show_cost", "show_left", "usd_text"]
+
+PICO_PER_USD = 10**12
+
+
+def pico_from_usd(amount: str | int | Decimal) -> int:
+    """Pico-dollars of an amount in dollars, such as ``"2.50"``.
+
+    Raises ValueError for what is not a number of dollars, for a float (it is rarely what was
+    written), and for more than 12 decimals.
+    """
+    if isinstance(amount, (bool, float)):
+        raise ValueError(f"{amount!r} is not an exact amount; write it as text, such as '2.50'.")
+    try:
+        exact = Decimal(amount) * PICO_PER_USD
+    except InvalidOperation:
+        raise ValueError(
+            f"{amount!r} is not an amount in dollars; write it such as '2.50'."
+        ) from None
+    if not exact.is_finite() or exact != exact.to_integral_value():
+        raise ValueError(f"{amount!r} is not an amount in dollars with at most 12 decimals.")
+    return int(exact)
+
+
+def usd_text(pico: int) -> str:
+    """The exact amount as a decimal string with at least two decimals: ``"4.99972"``."""
+    dollars, fraction = divmod(abs(pico), PICO_PER_USD)
+    decimals = f"{fraction:012d}".rstrip("0").ljust(2, "0")
+    return f"{'-' if pico < 0 else ''}{dollars}.{decimals}"
+
+
+def show_cost(pico: int) -> str:
+    """A cost for people, rounded half up: ``$0.0001``, ``$0.000012``, ``$1.25``."""
+    return _shown(pico, ROUND_HALF_UP)
+
+
+def show_left(pico: int) -> str:
+    """An amount left for people, rounded down, so that it never shows more than there is."""
+    return _shown(pico, ROUND_FLOOR)
+
+
+def _shown(pico: int, rounding: str) -> str:
+    """Cents from a dollar on, four decimals down to a cent, two significant digits below."""
+    exact = Decimal(pico) / PICO_PER_USD
+    decimals = 2 if pico == 0 or abs(exact) >= 1 else max(4, 1 - exact.adjusted())
+    text = f"{abs(exact.quantize(Decimal(1).scaleb(-decimals), rounding)):f}"
+    whole, _, fraction = text.partition(".")
+    return f"{'-' if pico < 0 else ''}${whole}.{fraction.rstrip('0').ljust(2, '0')}"

@@ -1,0 +1,292 @@
+"""An ``openai.OpenAI`` whose every HTTP attempt is seen. Nothing else imports openai or httpx2."""
+
+import json
+import socket
+import threading
+import weakref
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from functools import partial
+from typing import Any, Final
+
+import httpx2
+import openai
+from openai import OpenAI, OpenAIError, Stream
+from openai.types.chat import ChatCompletionChunk
+
+from swsllm_nb import wire
+from swsllm_nb.notebook.attempt import Attempt, Ticket
+from swsllm_nb.notebook.calls import Call, Whereabouts
+from swsllm_nb.notebook.connection import Connection
+from swsllm_nb.notebook.errors import Trouble
+from swsllm_nb.notebook.exchange import Exchange, asks_for_usage
+
+__all__ = [
+    "ChatCompletionChunk",
+    "OpenAI",
+    "OpenAIError",
+    "RecordingClient",
+    "Stream",
+    "build_client",
+    "fetch_account",
+    "trouble_of",
+]
+
+_ACCOUNT_SECONDS: Final = 5.0
+
+
+class RecordingClient(openai.DefaultHttpxClient):
+    """The library's own HTTP client, with every chat completion reported to ``record``.
+
+    ``send`` is overridden and no transport is given: a transport would lose the proxies that
+    HTTPS_PROXY names.
+    """
+
+    def __init__(
+        self, record: Callable[[Call], None], whereabouts: Callable[[], Whereabouts]
+    ) -> None:
+        # What zlib can read: the answers are read on their way.
+        super().__init__(headers={"accept-encoding": "gzip, deflate"})
+        self._record = record
+        self._whereabouts = whereabouts
+        self._here = threading.local()
+        self._refusing_hosts: set[bytes] = set()
+
+    @contextmanager
+    def under(self, ticket: Ticket) -> Iterator[None]:
+        """Calls of this thread belong to the ticket meanwhile."""
+        self._here.ticket = ticket
+        try:
+            yield
+        finally:
+            self._here.ticket = None
+
+    def send(
+        self, request: httpx2.Request, *, stream: bool = False, **options: Any
+    ) -> httpx2.Response:
+        body = _chat_body(request)
+        if body is None:
+            return super().send(request, stream=stream, **options)
+        ticket: Ticket | None = getattr(self._here, "ticket", None)
+        if ticket and ticket.stopped:
+            raise OpenAIError("The call was stopped before it was tried again.")
+        request.headers[wire.WANTS_COST_HEADER] = "1"
+        adds_usage = (
+            body.get("stream") is True
+            and not asks_for_usage(body)
+            and request.url.netloc not in self._refusing_hosts
+        )
+        attempt = self._begin(request, body, ticket, adds_usage)
+        try:
+            sent = _with_usage_asked(request, body) if adds_usage else request
+            response = self._exchange(attempt, sent, stream, options)
+            if adds_usage and _refuses_stream_options(response, attempt.exchange):
+                # The refused question was the log's own and has no row.
+                attempt = self._begin(request, body, ticket, adds_usage=False)
+                response = self._exchange(attempt, request, stream, options)
+                if response.status_code < 400:
+                    self._refusing_hosts.add(request.url.netloc)
+        except httpx2.TimeoutException as error:
+            attempt.finish("broken", "timeout")
+            if ticket:
+                # The library does not try again after its own errors: an answer that came too
+                # late was written, and paid for, all the same.
+                raise openai.APITimeoutError(request=request) from error
+            raise
+        except KeyboardInterrupt:
+            attempt.finish("closed")
+            raise
+        except BaseException as error:
+            attempt.finish("broken", _connection_code(error))
+            raise
+        if response.is_closed:
+            attempt.finish("complete")
+        else:
+            response.stream = _Watched(response, attempt)
+        return response
+
+    def _begin(
+        self,
+        request: httpx2.Request,
+        body: Mapping[str, Any],
+        ticket: Ticket | None,
+        adds_usage: bool,
+    ) -> Attempt:
+        retries = request.headers.get("x-stainless-retry-count", "0")
+        exchange = Exchange(
+            body,
+            ticket.whereabouts if ticket else self._whereabouts(),
+            attempt=int(retries) if retries.isdecimal() else 0,
+            hides_usage=adds_usage,
+        )
+        return Attempt(exchange, self._record, ticket)
+
+    def _exchange(
+        self, attempt: Attempt, request: httpx2.Request, stream: bool, options: dict[str, Any]
+    ) -> httpx2.Response:
+        """Sends; an answer that is not streamed, and every refusal, is read here."""
+        response = super().send(request, stream=stream, **options)
+        attempt.hang_up = partial(_shut_down, response.extensions.get("network_stream"))
+        exchange = attempt.exchange
+        exchange.begin(response.status_code, response.headers)
+        if response.status_code >= 400:
+            response.read()
+        if response.is_closed:
+            exchange.feed(response.content)
+            exchange.end()
+        if (
+            exchange.error_code == wire.INSUFFICIENT_QUOTA
+            and wire.SHOULD_RETRY_HEADER not in response.headers
+        ):
+            # The library would ask three times for money that is not there.
+            response.headers[wire.SHOULD_RETRY_HEADER] = "false"
+        return response
+
+
+class _Watched(httpx2.SyncByteStream):
+    """An answer on its way: decoded, read along, and passed on."""
+
+    def __init__(self, response: httpx2.Response, attempt: Attempt) -> None:
+        assert isinstance(response.stream, httpx2.SyncByteStream)
+        self._stream = response.stream
+        self._attempt = attempt
+        self._decode = _decoder(response.headers.get("content-encoding", ""))
+        # What is passed on is decoded, so the headers must not promise otherwise.
+        for name in ("content-encoding", "content-length"):
+            if self._decode is not bytes and name in response.headers:
+                del response.headers[name]
+        # A stream may be dropped without being closed; that is the last chance for its row.
+        weakref.finalize(self, attempt.finish, "closed")
+
+    def __iter__(self) -> Iterator[bytes]:
+        exchange = self._attempt.exchange
+        try:
+            for chunk in self._stream:
+                passed_on = exchange.feed(self._decode(chunk))
+                if passed_on:
+                    yield passed_on
+            yield exchange.end()
+        except httpx2.TimeoutException:
+            self._attempt.finish("broken", "timeout")
+            raise
+        except (httpx2.HTTPError, zlib.error):
+            self._attempt.finish("broken", "cut")
+            raise
+        self._attempt.finish("complete")
+
+    def close(self) -> None:
+        self._stream.close()
+        self._attempt.finish("closed")
+
+
+def build_client(
+    connection: Connection,
+    record: Callable[[Call], None],
+    whereabouts: Callable[[], Whereabouts],
+) -> tuple[OpenAI, RecordingClient]:
+    """The library's client and the HTTP client under it. ``record`` is called once per attempt,
+    in the thread that made it; ``whereabouts`` when it begins."""
+    http_client = RecordingClient(record, whereabouts)
+    client = OpenAI(base_url=connection.base_url, api_key=connection.key, http_client=http_client)
+    return client, http_client
+
+
+def fetch_account(client: OpenAI) -> dict[str, Any] | None:
+    """What ``GET /account`` says, or None where the server has no such page.
+
+    Raises OpenAIError where nobody answers or the key is refused.
+    """
+    try:
+        page = client.with_options(max_retries=0, timeout=_ACCOUNT_SECONDS).get(
+            "/account", cast_to=object
+        )
+    except openai.AuthenticationError:
+        raise
+    except openai.APIStatusError:
+        return None
+    return page if isinstance(page, dict) else None
+
+
+def trouble_of(error: OpenAIError, base_url: str = "") -> Trouble:
+    """What the library's exception knows, for ``errors.explain``."""
+    request: httpx2.Request | None = getattr(error, "request", None)
+    if request:
+        base_url = str(request.url).removesuffix("/chat/completions")
+    asked = (request and _chat_body(request)) or {}
+    model = asked.get("model")
+    body = getattr(error, "body", None)
+    details = body if isinstance(body, dict) else {}
+    code, message = str(details.get("code") or details.get("type") or ""), details.get("message")
+    status: int | None = None
+    if isinstance(error, openai.APITimeoutError):
+        code, message = "timeout", ""
+    elif isinstance(error, openai.APIConnectionError):
+        code, message = _connection_code(error.__cause__), ""
+    elif isinstance(error, openai.APIStatusError):
+        status = error.status_code
+        if details.get("type") == wire.INSUFFICIENT_QUOTA:
+            code = wire.INSUFFICIENT_QUOTA
+        message = message or (details.get("detail") if details else error.response.text)
+    return Trouble(
+        code=code,
+        status=status,
+        message=str(error) if message is None else str(message),
+        base_url=base_url,
+        model=model if isinstance(model, str) else "",
+    )
+
+
+def _shut_down(network_stream: Any) -> None:
+    """Closing does not wake a thread that reads, and the server would not hear of it."""
+    raw_socket = network_stream and network_stream.get_extra_info("socket")
+    if raw_socket:
+        with suppress(OSError):
+            raw_socket.shutdown(socket.SHUT_RDWR)
+
+
+def _connection_code(error: BaseException | None) -> str:
+    unreached = (httpx2.ConnectError, httpx2.UnsupportedProtocol, httpx2.InvalidURL)
+    return "no_server" if isinstance(error, unreached) else "cut"
+
+
+def _chat_body(request: httpx2.Request) -> dict[str, Any] | None:
+    """What a chat completion asks; None for any other request."""
+    if request.method != "POST" or not request.url.path.endswith("/chat/completions"):
+        return None
+    try:
+        body = json.loads(request.content)
+    except (ValueError, httpx2.RequestNotRead):
+        return None
+    return body if isinstance(body, dict) else None
+
+
+def _with_usage_asked(request: httpx2.Request, body: Mapping[str, Any]) -> httpx2.Request:
+    options = body.get("stream_options")
+    wanted = {**(options if isinstance(options, dict) else {}), "include_usage": True}
+    headers = request.headers.copy()
+    del headers["content-length"]
+    return httpx2.Request(
+        request.method,
+        request.url,
+        headers=headers,
+        content=json.dumps({**body, "stream_options": wanted}).encode(),
+        extensions=request.extensions,
+    )
+
+
+def _refuses_stream_options(response: httpx2.Response, exchange: Exchange) -> bool:
+    """A 400 that names the field, or that says nothing a program could read."""
+    if response.status_code not in (400, 422):
+        return False
+    if exchange.error_param:
+        return exchange.error_param.startswith("stream_options")
+    text = response.text
+    return "stream_options" in text or not text.lstrip().startswith("{")
+
+
+def _decoder(encoding: str) -> Callable[[bytes], bytes]:
+    if encoding.strip().lower() not in ("gzip", "deflate"):
+        return bytes
+    # 32 + 15: both the gzip and the zlib header are recognised.
+    return zlib.decompressobj(wbits=47).decompress

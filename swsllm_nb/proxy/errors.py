@@ -1,0 +1,145 @@
+"""What the proxy refuses, and the one table that turns it into OpenAI's error envelope.
+
+ProxyError
+├── Unauthenticated     no key, an unknown key, or a username and password
+├── BadRequest          the body cannot be sent on as it is; names the parameter
+├── BodyTooLarge
+├── ModelNotFound       no priced model has that name
+├── NoSuchPage          a path or a method that the API does not have
+├── BudgetRefused       the call's bound does not fit what is left
+│   ├── BudgetExhausted     nothing in flight will change that: final
+│   └── BudgetReserved      other calls in flight hold the rest: try again
+├── UpstreamRefusal     the upstream said no, and billed nothing
+├── UpstreamFailure     the upstream failed
+│   └── UpstreamUnknown     and may have billed: a retry could cost twice
+└── ProxyFault          a fault of the proxy itself
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Final
+
+from swsllm_nb.wire import INSUFFICIENT_QUOTA, RATE_LIMIT_EXCEEDED, SHOULD_RETRY_HEADER
+
+__all__ = [
+    "BadRequest",
+    "BodyTooLarge",
+    "BudgetExhausted",
+    "BudgetRefused",
+    "BudgetReserved",
+    "ErrorAnswer",
+    "ModelNotFound",
+    "NoSuchPage",
+    "ProxyError",
+    "ProxyFault",
+    "Unauthenticated",
+    "UpstreamFailure",
+    "UpstreamRefusal",
+    "UpstreamUnknown",
+    "error_answer",
+]
+
+
+class ProxyError(Exception):
+    """One sentence for the client; ``param`` names the field at fault, ``code`` its kind."""
+
+    def __init__(self, message: str, *, param: str | None = None, code: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+        self.code = code
+
+
+class Unauthenticated(ProxyError): ...
+
+
+class BadRequest(ProxyError): ...
+
+
+class BodyTooLarge(ProxyError): ...
+
+
+class ModelNotFound(ProxyError): ...
+
+
+class NoSuchPage(ProxyError): ...
+
+
+class BudgetRefused(ProxyError): ...
+
+
+class BudgetExhausted(BudgetRefused): ...
+
+
+class BudgetReserved(BudgetRefused): ...
+
+
+class UpstreamRefusal(ProxyError):
+    """Carries the upstream's status where it is the client's to act on."""
+
+    def __init__(
+        self, message: str, *, status: int, param: str | None = None, code: str | None = None
+    ) -> None:
+        super().__init__(message, param=param, code=code)
+        self.status = status
+
+
+class UpstreamFailure(ProxyError): ...
+
+
+class UpstreamUnknown(UpstreamFailure): ...
+
+
+class ProxyFault(ProxyError): ...
+
+
+@dataclass(frozen=True)
+class ErrorAnswer:
+    """Status, JSON body and extra header fields of a refusal."""
+
+    status: int
+    body: bytes
+    headers: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class _Row:
+    status: int
+    type: str
+    code: str | None
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+_FINAL: Final = ((SHOULD_RETRY_HEADER, "false"),)
+
+_TABLE: Final[dict[type[ProxyError], _Row]] = {
+    Unauthenticated: _Row(401, "invalid_request_error", "invalid_api_key"),
+    BadRequest: _Row(400, "invalid_request_error", None),
+    BodyTooLarge: _Row(413, "invalid_request_error", "request_too_large"),
+    ModelNotFound: _Row(404, "invalid_request_error", "model_not_found"),
+    NoSuchPage: _Row(404, "invalid_request_error", "unknown_url"),
+    BudgetExhausted: _Row(429, INSUFFICIENT_QUOTA, INSUFFICIENT_QUOTA, _FINAL),
+    BudgetReserved: _Row(429, "requests", RATE_LIMIT_EXCEEDED, (("retry-after", "10"),)),
+    UpstreamRefusal: _Row(400, "invalid_request_error", None),
+    UpstreamFailure: _Row(502, "server_error", "upstream_failed"),
+    UpstreamUnknown: _Row(502, "server_error", "upstream_failed", _FINAL),
+    ProxyFault: _Row(500, "server_error", "proxy_failed"),
+}
+
+
+def error_answer(error: ProxyError) -> ErrorAnswer:
+    """OpenAI's envelope for an error: ``{"error": {message, type, param, code}}``."""
+    row = _TABLE[type(error)]
+    status = error.status if isinstance(error, UpstreamRefusal) else row.status
+    return ErrorAnswer(status, error_body(error), row.headers)
+
+
+def error_body(error: ProxyError) -> bytes:
+    row = _TABLE[type(error)]
+    envelope = {
+        "message": error.message,
+        "type": row.type,
+        "param": error.param,
+        "code": error.code or row.code,
+    }
+    return json.dumps({"error": envelope}).encode()

@@ -1,0 +1,105 @@
+"""One proxy process: a socket, an upstream, a store, and uvicorn between them."""
+
+import asyncio
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import uvicorn
+
+from swsllm_nb.pricing import default_catalogue
+from swsllm_nb.proxy.app import create_app
+from swsllm_nb.proxy.settings import PRACTICE, Settings
+from swsllm_nb.proxy.store import Store
+from swsllm_nb.proxy.upstream import HttpUpstream, Upstream
+from swsllm_nb.tokens import o200k_base
+
+__all__ = ["RunningServer", "bind", "ignore_raised_signals", "proxy_server", "serve"]
+
+
+class RunningServer:
+    """A server that is about to answer at ``base_url``."""
+
+    def __init__(self, server: uvicorn.Server, listening: socket.socket, base_url: str) -> None:
+        self._server = server
+        self._listening = listening
+        self.base_url = base_url
+
+    async def run(self) -> None:
+        """Serve until told to stop; then running calls finish first."""
+        await self._server.serve(sockets=[self._listening])
+
+    def stop(self) -> None:
+        self._server.should_exit = True
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket. Raises OSError, in words, where the address cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except OSError as error:
+        listening.close()
+        raise OSError(
+            f"Cannot listen on {host}:{port} ({error.strerror}). Is another program using it? "
+            "Try another --port."
+        ) from None
+    return listening
+
+
+@asynccontextmanager
+async def proxy_server(settings: Settings, store: Store) -> AsyncIterator[RunningServer]:
+    """A server over an open store, with its upstream closed at the end."""
+    listening = bind(settings.host, settings.port)
+    upstream = _upstream(settings)
+    app = create_app(
+        catalogue=default_catalogue(),
+        store=store,
+        upstream=upstream,
+        secret=settings.secret,
+        prefix=settings.prefix,
+    )
+    config = uvicorn.Config(
+        app, lifespan="off", log_config=None, access_log=False, proxy_headers=False,
+        server_header=False, timeout_keep_alive=75,
+    )  # fmt: skip
+    host, port = listening.getsockname()[:2]
+    shown_host = f"[{host}]" if ":" in host else host
+    base_url = f"http://{shown_host}:{port}{settings.prefix}"
+    # The first call should not wait for the tokenizer to be read, nor the first page.
+    warming = asyncio.create_task(asyncio.to_thread(o200k_base))
+    try:
+        yield RunningServer(uvicorn.Server(config), listening, base_url)
+    finally:
+        listening.close()
+        await warming
+        await upstream.close()
+
+
+async def serve(settings: Settings, announce: Callable[[str], None]) -> None:
+    """Run the proxy until SIGTERM or Ctrl-C. ``announce`` is told the base URL."""
+    ignore_raised_signals()
+    async with Store(settings.folder) as store, proxy_server(settings, store) as server:
+        announce(server.base_url)
+        await server.run()
+
+
+def ignore_raised_signals() -> None:
+    """Let a stopped server end in peace.
+
+    uvicorn stops gracefully and then raises the signal again, for whoever was there before.
+    """
+    names = ("SIGTERM", "SIGINT", "SIGHUP", "SIGBREAK")
+    for stopping in (getattr(signal, name) for name in names if hasattr(signal, name)):
+        signal.signal(stopping, lambda *_: None)
+
+
+def _upstream(settings: Settings) -> Upstream:
+    if settings.upstream == PRACTICE:
+        from swsllm_nb.proxy.practice import PracticeUpstream
+
+        return PracticeUpstream()
+    return HttpUpstream(settings.upstream, settings.upstream_key)

@@ -1,0 +1,55 @@
+"""What one proxy process is told: read once, from flags and environment."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from platformdirs import user_data_path
+
+from swsllm_nb.proxy.auth import Secret
+
+__all__ = ["PRACTICE", "Settings", "data_folder", "read_secret", "read_upstream_key"]
+
+PRACTICE = "practice"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to serve. ``upstream`` is ``practice`` or a base URL; port 0 means any free one."""
+
+    folder: Path
+    secret: Secret
+    upstream: str
+    upstream_key: str | None = field(default=None, repr=False)
+    host: str = "127.0.0.1"
+    port: int = 8000
+    prefix: str = ""
+
+    def __post_init__(self) -> None:
+        if self.upstream != PRACTICE and not self.upstream.startswith(("http://", "https://")):
+            raise ValueError(
+                f"The upstream {self.upstream!r} is neither 'practice' nor an address that begins "
+                "with https:// (or http://)."
+            )
+        if self.prefix and (not self.prefix.startswith("/") or self.prefix.endswith("/")):
+            raise ValueError(f"The prefix {self.prefix!r} must look like '/sws-llm-proxy'.")
+
+
+def data_folder(told: Path | None) -> Path:
+    """The folder of database and secret: where told, else the user's own data folder."""
+    return told or user_data_path("swsllm", appauthor=False)
+
+
+def read_secret(folder: Path, environ: Mapping[str, str] = os.environ) -> Secret:
+    """SWSLLM_SECRET, else the one kept in the folder. Raises ValueError for a damaged one."""
+    stated = environ.get("SWSLLM_SECRET")
+    if stated:
+        return Secret.of_text(stated)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return Secret.kept_in(folder / "secret")
+
+
+def read_upstream_key(environ: Mapping[str, str] = os.environ) -> str | None:
+    """The teacher's key at the upstream, only ever from the proxy's own environment."""
+    return environ.get("SWSLLM_UPSTREAM_KEY") or None

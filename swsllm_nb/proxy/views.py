@@ -1,0 +1,193 @@
+"""What stands beside the completions: models, the account, its usage, and health."""
+
+import csv
+import io
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from swsllm_nb.money import usd_text
+from swsllm_nb.pricing import Catalogue, Model
+from swsllm_nb.proxy.access import authenticate
+from swsllm_nb.proxy.auth import Secret
+from swsllm_nb.proxy.errors import (
+    BadRequest,
+    ModelNotFound,
+    NoSuchPage,
+    ProxyError,
+    error_answer,
+)
+from swsllm_nb.proxy.ledger import Account
+from swsllm_nb.proxy.store import Store
+
+__all__ = ["create_views", "public_account"]
+
+_PAGE_LIMIT = 1000
+_TOKENS_PER_PRICE = 1_000_000
+
+View = Callable[[Request], Awaitable[Response]]
+
+
+@dataclass(frozen=True)
+class _Views:
+    catalogue: Catalogue
+    store: Store
+    secret: Secret
+    upstream_name: str
+
+    async def models(self, _: Request) -> Response:
+        rows = [self._public_model(model) for model in self.catalogue.models]
+        return JSONResponse({"object": "list", "data": rows})
+
+    async def model(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        model = self.catalogue.find(name)
+        if model is None:
+            raise ModelNotFound(f"The model '{name[:100]}' does not exist", param="model")
+        return JSONResponse(self._public_model(model))
+
+    async def account(self, request: Request) -> Response:
+        return JSONResponse(public_account(await self._account_of(request)))
+
+    async def usage(self, request: Request) -> Response:
+        account = await self._account_of(request)
+        asked = request.query_params
+        page = await self.store.usage(
+            account.id,
+            request_id=asked.get("request_id"),
+            since=_moment(asked.get("since"), "since"),
+            until=_moment(asked.get("until"), "until"),
+            after=_count(asked.get("cursor"), "cursor", default=0, high=2**63 - 1),
+            limit=_count(asked.get("limit"), "limit", default=100, high=_PAGE_LIMIT),
+        )
+        if "text/csv" in request.headers.get("accept", ""):
+            return Response(_csv(page.rows), media_type="text/csv")
+        return JSONResponse({"data": page.rows, "next_cursor": page.next_cursor})
+
+    async def healthy(self, _: Request) -> Response:
+        return JSONResponse({"status": "ok"})
+
+    async def ready(self, _: Request) -> Response:
+        await self.store.accounts()
+        return JSONResponse({"status": "ok"})
+
+    async def _account_of(self, request: Request) -> Account:
+        authorization = request.headers.get("authorization")
+        return (await authenticate(authorization, self.secret, self.store)).account
+
+    def _public_model(self, model: Model) -> dict[str, Any]:
+        prices = model.prices
+        return {
+            "id": model.id,
+            "object": "model",
+            "created": _snapshot_epoch(model.id),
+            "owned_by": "practice" if self.upstream_name == "practice" else "openai",
+            "shutdown_date": model.shutdown_date and model.shutdown_date.isoformat(),
+            "aliases": list(model.aliases),
+            "default": model.default,
+            "input_usd_per_million": usd_text(prices.input_pico * _TOKENS_PER_PRICE),
+            "cached_input_usd_per_million": (
+                prices.cached_input_pico and usd_text(prices.cached_input_pico * _TOKENS_PER_PRICE)
+            ),
+            "output_usd_per_million": usd_text(prices.output_pico * _TOKENS_PER_PRICE),
+            "priced_from": model.priced_from.isoformat(),
+            "context_tokens": model.context_tokens,
+            "max_output_tokens": model.max_output_tokens,
+        }
+
+
+def create_views(
+    catalogue: Catalogue, store: Store, secret: Secret, upstream_name: str
+) -> Starlette:
+    views = _Views(catalogue, store, secret, upstream_name)
+    pages: Mapping[str, View] = {
+        "/models": views.models,
+        "/models/{name:path}": views.model,
+        "/account": views.account,
+        "/usage": views.usage,
+        "/healthz": views.healthy,
+        "/readyz": views.ready,
+    }
+    return Starlette(
+        routes=[Route(path, view, methods=["GET"]) for path, view in pages.items()],
+        exception_handlers={ProxyError: _refused, HTTPException: _no_such_page},
+    )
+
+
+def public_account(account: Account) -> dict[str, str | None]:
+    """An account as its student and the command line see it, in exact decimal strings."""
+    return {
+        "account": account.name,
+        "course": None,
+        "budget_usd": usd_text(account.budget_pico),
+        "spend_usd": usd_text(account.spend_pico),
+        "reserved_usd": usd_text(account.reserved_pico),
+        "remaining_usd": usd_text(account.remaining_pico),
+        "valid_until": None,
+        "contact": None,
+        "language": None,
+    }
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    assert isinstance(error, ProxyError)
+    answer = error_answer(error)
+    return Response(answer.body, answer.status, dict(answer.headers), media_type="application/json")
+
+
+async def _no_such_page(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    answer = error_answer(
+        NoSuchPage(
+            f"Invalid URL ({request.method} {request.url.path[:200]}). This proxy answers POST "
+            "/chat/completions, GET /models, GET /account and GET /usage."
+        )
+    )
+    return Response(answer.body, error.status_code, error.headers, media_type="application/json")
+
+
+def _moment(text: str | None, field: str) -> str | None:
+    """A moment as the ledger writes it, so that it compares as text."""
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise BadRequest(
+            f"'{field}' is not a time in ISO 8601, such as 2026-11-23T10:00:00Z.", param=field
+        ) from None
+    utc = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    return utc.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _count(text: str | None, field: str, *, default: int, high: int) -> int:
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdigit() and 0 <= int(text) <= high):
+        raise BadRequest(f"'{field}' is not a whole number from 0 to {high}.", param=field)
+    return int(text)
+
+
+def _csv(rows: list[Mapping[str, Any]]) -> str:
+    page = io.StringIO()
+    if rows:
+        writer = csv.DictWriter(page, fieldnames=list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return page.getvalue()
+
+
+def _snapshot_epoch(model_id: str) -> int:
+    """The day in a snapshot's name, in seconds since 1970; 0 for a name without one."""
+    try:
+        day = datetime.strptime(model_id[-10:], "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError:
+        return 0
+    return int(day.timestamp())

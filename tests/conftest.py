@@ -1,0 +1,53 @@
+"""What every test starts from: folders of its own, no key in sight, and proxies that are real."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fake_openai import FakeOpenAI
+from proxies import RunningProxy, running_proxy
+
+os.environ["MPLBACKEND"] = "agg"
+
+_OURS = ("SWSLLM_", "OPENAI_")
+
+
+@pytest.fixture(autouse=True)
+def own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Nothing a test writes or reads lies in the folders of whoever runs it."""
+    home = tmp_path_factory.mktemp("home")
+    for name in [name for name in os.environ if name.startswith(_OURS)]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("XDG_DATA_HOME", str(home / "share"))
+    monkeypatch.setenv("IPYTHONDIR", str(home / "ipython"))
+    for name in ("CONFIG", "DATA", "RUNTIME"):
+        monkeypatch.setenv(f"JUPYTER_{name}_DIR", str(home / f"jupyter-{name.lower()}"))
+    monkeypatch.chdir(tmp_path_factory.mktemp("here"))
+    return home
+
+
+@pytest.fixture(scope="session")
+def practice_proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningProxy]:
+    """A proxy process with the practice model; each test adds accounts of its own."""
+    with running_proxy(tmp_path_factory.mktemp("practice")) as proxy:
+        yield proxy
+
+
+@pytest.fixture(scope="module")
+def upstream() -> Iterator[FakeOpenAI]:
+    """A scripted upstream that keeps its own invoice."""
+    with FakeOpenAI() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def proxy(upstream: FakeOpenAI, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningProxy]:
+    """A proxy process over the scripted upstream."""
+    folder = tmp_path_factory.mktemp("proxy")
+    with running_proxy(
+        folder, upstream=upstream.base_url, SWSLLM_UPSTREAM_KEY="sk-upstream-secret"
+    ) as running:
+        yield running
+        running.assert_adds_up()

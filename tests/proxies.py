@@ -1,0 +1,122 @@
+"""A real proxy process for tests, and a look into its ledger."""
+
+import asyncio
+import os
+import sqlite3
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from swsllm_nb.proxy import staff
+from swsllm_nb.proxy.settings import read_secret
+from swsllm_nb.proxy.store import DATABASE_NAME, Store
+
+PREFIX = "/sws-llm-proxy"
+START_SECONDS = 30
+STOP_SECONDS = 30
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class RunningProxy:
+    """A process that serves, its folder, and its base URL without a slash at the end."""
+
+    base_url: str
+    folder: Path
+    process: subprocess.Popen[str]
+
+    def add_account(self, name: str, budget_usd: str = "5.00") -> staff.Credentials:
+        secret = read_secret(self.folder, {})
+        return self.ask(
+            lambda store: staff.add_account(store, secret, name, budget_usd, author="a test")
+        )
+
+    def ask(self, question: Callable[[Store], Coroutine[Any, Any, Result]]) -> Result:
+        """Ask the store as a second process on the same database would."""
+
+        async def run() -> Result:
+            async with Store(self.folder) as store:
+                return await question(store)
+
+        return asyncio.run(run())
+
+    def calls(self, account: str) -> list[dict[str, Any]]:
+        """The ledger rows of an account's calls, oldest first, as they stand in the database."""
+        connection = sqlite3.connect(self.folder / DATABASE_NAME)
+        connection.row_factory = sqlite3.Row
+        try:
+            rows = connection.execute(
+                "SELECT l.* FROM ledger l JOIN accounts a ON a.id = l.account_id "
+                "WHERE a.name = ? AND l.kind = 'call' ORDER BY l.id",
+                (account,),
+            ).fetchall()
+        finally:
+            connection.close()
+        return [dict(row) for row in rows]
+
+    def assert_adds_up(self) -> None:
+        """P2: budgets, spend and reserved are exactly the sums of their rows."""
+        assert self.ask(lambda store: store.differences()) == []
+
+
+def clean_environment(**extra: str) -> dict[str, str]:
+    """This process's environment without a word for or from a proxy."""
+    ours = ("SWSLLM_", "OPENAI_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    return kept | extra
+
+
+@contextmanager
+def running_proxy(
+    folder: Path, *options: str, upstream: str = "practice", **environment: str
+) -> Iterator[RunningProxy]:
+    """``swsllm serve`` on a free port; ended, and seen to have ended well, at exit."""
+    folder.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "swsllm_nb", "serve", "--upstream", upstream]
+    process = subprocess.Popen(
+        [*command, "--port", "0", "--prefix", PREFIX, "--data", str(folder), *options],
+        cwd=folder,
+        env=clean_environment(**environment),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    with process, process.stdout:
+        base_url = process.stdout.readline().strip()
+        try:
+            wait_until_ready(base_url, process)
+            yield RunningProxy(base_url, folder, process)
+        finally:
+            end(process)
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    """Stop a process; one that does not stop in time is killed, and the test fails."""
+    if process.poll() is None:
+        process.terminate()
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise
+
+
+def wait_until_ready(base_url: str, process: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        assert process.poll() is None, "the proxy ended before it was ready"
+        try:
+            with urllib.request.urlopen(f"{base_url}/readyz", timeout=5) as answer:
+                assert answer.status == 200
+                return
+        except urllib.error.URLError:
+            assert time.monotonic() < deadline, "the proxy was not ready in time"
+            time.sleep(0.02)

@@ -1,0 +1,205 @@
+"""The call log: what is appended is there, after restarts, from many kernels, on bad disks."""
+
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import swsllm_nb
+from swsllm_nb.notebook.calls import Call, CallLog, log_path
+from swsllm_nb.notebook.connection import Connection
+from swsllm_nb.wire import CALL_COLUMNS
+
+AT = datetime(2026, 11, 1, 12, 0, 0, 123456, tzinfo=UTC)
+CALL = Call(
+    at=AT,
+    source="client",
+    notebook="week 3.ipynb",
+    cell_id="c-1",
+    exercise="",
+    model="gpt-4o-mini",
+    model_served="gpt-4o-mini-2024-07-18",
+    prompt_tokens=12,
+    cached_tokens=0,
+    completion_tokens=6,
+    reasoning_tokens=0,
+    cost_pico=5_400_000,
+    cost_source="proxy",
+    remaining_pico=3_910_000_000_000,
+    latency_seconds=0.5,
+    first_token_seconds=0.1,
+    stream=True,
+    status="ok",
+    finish_reason="stop",
+    error_code="",
+    retries=0,
+    request_id="r-1",
+    prompt="Is $1 more than $2? ü\n",
+    answer="No.",
+)
+UNKNOWN = replace(
+    CALL,
+    at=AT + timedelta(seconds=1),
+    prompt_tokens=None,
+    completion_tokens=None,
+    cost_pico=None,
+    remaining_pico=None,
+    first_token_seconds=None,
+    stream=False,
+    status="failed",
+)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "calls" / "log.sqlite3"
+
+
+@pytest.fixture
+def log(path: Path) -> Iterator[CallLog]:
+    running = CallLog(path)
+    yield running
+    running.close()
+
+
+def assert_columns(frame: pd.DataFrame) -> None:
+    assert {name: str(dtype) for name, dtype in frame.dtypes.items()} == dict(CALL_COLUMNS)
+    assert list(frame.columns) == list(CALL_COLUMNS)
+
+
+def test_an_empty_log_has_the_columns_and_makes_no_file(log: CallLog, path: Path) -> None:
+    assert_columns(log.frame())
+    assert len(log.frame()) == 0
+    assert not path.exists()
+
+
+def test_a_row_is_in_the_frame_at_once_and_after_a_restart(log: CallLog, path: Path) -> None:
+    log.append(UNKNOWN)
+    log.append(CALL)
+    now = log.frame()
+    log.close()
+    later = CallLog(path).frame()
+    pd.testing.assert_frame_equal(now, later)
+    assert_columns(later)
+    assert list(later["at"]) == [CALL.at, UNKNOWN.at]
+    assert list(later["status"]) == ["ok", "failed"]
+    assert later["cost_usd"][0] == 0.0000054
+    assert later["prompt"][0] == CALL.prompt
+
+
+def test_what_is_unknown_is_not_a_number_and_never_zero(log: CallLog) -> None:
+    log.append(UNKNOWN)
+    row = log.frame().iloc[0]
+    for column in ("cost_usd", "remaining_usd", "prompt_tokens", "first_token_seconds"):
+        assert pd.isna(row[column]), column
+
+
+def test_amounts_are_stored_as_whole_pico_dollars(log: CallLog, path: Path) -> None:
+    log.append(replace(CALL, cost_pico=1, budget_pico=5 * 10**12))
+    log.close()
+    with closing(sqlite3.connect(path)) as database:
+        stored = database.execute("SELECT cost_pico, remaining_pico, budget_pico FROM calls")
+        assert stored.fetchall() == [(1, 3_910_000_000_000, 5_000_000_000_000)]
+        assert database.execute("PRAGMA journal_mode").fetchone() == ("delete",)
+
+
+def test_many_kernels_write_one_file(path: Path) -> None:
+    logs = [CallLog(path) for _ in range(6)]
+    start = threading.Barrier(len(logs))
+
+    def fill(log: CallLog) -> None:
+        start.wait()
+        for number in range(50):
+            log.append(replace(CALL, retries=number))
+        log.close()
+
+    threads = [threading.Thread(target=fill, args=(log,)) for log in logs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(CallLog(path).frame()) == 300
+
+
+def test_a_log_that_cannot_be_written_is_told_once_and_kept_in_memory(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    told: list[str] = []
+    log = CallLog(tmp_path / "file" / "log.sqlite3", tell=told.append)
+    log.append(CALL)
+    log.close()
+    log.append(CALL)
+    log.close()
+    assert len(log.frame()) == 2
+    assert len(told) == 1
+    assert "Your calls work all the same" in told[0]
+
+
+def test_a_file_that_is_no_log_costs_no_row(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_bytes(b"not a database at all" * 100)
+    told: list[str] = []
+    log = CallLog(path, tell=told.append)
+    log.append(CALL)
+    log.close()
+    assert len(log.frame()) == 1
+    assert len(told) == 1
+
+
+def test_rows_wait_for_a_disk_that_comes_back(tmp_path: Path) -> None:
+    blocker = tmp_path / "calls"
+    blocker.touch()
+    log = CallLog(blocker / "log.sqlite3", tell=lambda sentence: None)
+    log.append(CALL)
+    log.close()
+    blocker.unlink()
+    log.append(CALL)
+    log.close()
+    assert len(CallLog(blocker / "log.sqlite3").frame()) == 2
+
+
+def test_rows_are_written_when_the_interpreter_ends(path: Path) -> None:
+    script = (
+        "import sys; sys.path.insert(0, sys.argv[2])\n"
+        "from pathlib import Path\n"
+        "from test_calls import CALL\n"
+        "from swsllm_nb.notebook.calls import CallLog\n"
+        "CallLog(Path(sys.argv[1])).append(CALL)\n"
+    )
+    root = Path(swsllm_nb.__file__).parents[1]
+    subprocess.run(
+        [sys.executable, "-c", script, str(path), str(Path(__file__).parent)],
+        check=True,
+        timeout=60,
+        cwd=root,
+    )
+    assert len(CallLog(path).frame()) == 1
+
+
+def test_nobody_else_may_read_the_file(log: CallLog, path: Path) -> None:
+    log.append(CALL)
+    log.close()
+    assert path.stat().st_mode & 0o077 == 0
+
+
+def test_each_account_at_each_server_has_its_own_file(own_folders: Path) -> None:
+    one = log_path(Connection("https://a/v1", "sk-marked-key", ""))
+    assert one != log_path(Connection("https://b/v1", "sk-marked-key", ""))
+    assert one != log_path(Connection("https://a/v1", "sk-other-key", ""))
+    assert one.is_relative_to(own_folders)
+    assert "marked" not in str(one)
+
+
+def test_the_writer_leaves_when_nothing_comes(log: CallLog) -> None:
+    log.append(CALL)
+    writers = [each for each in threading.enumerate() if each.name == "swsllm-call-log"]
+    for writer in writers:
+        writer.join(10)
+        assert not writer.is_alive()

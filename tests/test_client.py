@@ -1,0 +1,362 @@
+"""The instrumented client: every attempt is a row, and the caller notices nothing."""
+
+import gc
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import openai
+import pytest
+from fake_openai import FakeOpenAI, Scripted, error
+from pydantic import BaseModel
+
+import swsllm_nb
+from swsllm_nb.notebook.calls import Call, Whereabouts
+from swsllm_nb.notebook.client import build_client
+from swsllm_nb.notebook.connection import Connection
+from swsllm_nb.wire import Usage
+
+KEY = "sk-marked-0123456789abcdef"
+MESSAGES: Any = [
+    {"role": "system", "content": "Be brief."},
+    {"role": "user", "content": [{"type": "text", "text": "Hi"}, {"type": "image_url"}]},
+]
+COST = {"cost_usd": "0.0001", "remaining_usd": "3.91", "budget_usd": "5.00"}
+
+
+class Rig:
+    """A client of a fake server, and the rows it filed."""
+
+    def __init__(self, server: FakeOpenAI) -> None:
+        self.server = server
+        self.calls: list[Call] = []
+        self.client, self.http_client = build_client(
+            Connection(server.base_url, KEY, "test"), self.calls.append, Whereabouts
+        )
+
+    @property
+    def call(self) -> Call:
+        (only,) = self.calls
+        return only
+
+    def create(self, **fields: Any) -> Any:
+        return self.client.chat.completions.create(model="gpt-4o-mini", messages=MESSAGES, **fields)
+
+    def text_of_stream(self, **fields: Any) -> str:
+        # As naive as loops are: a chunk without choices would break it.
+        return "".join(
+            chunk.choices[0].delta.content or "" for chunk in self.create(stream=True, **fields)
+        )
+
+
+@pytest.fixture
+def rig() -> Iterator[Rig]:
+    with FakeOpenAI() as server:
+        running = Rig(server)
+        yield running
+        running.client.close()
+
+
+def test_a_plain_call_is_a_row(rig: Rig) -> None:
+    rig.server.answers.append(
+        Scripted(headers={"x-request-id": "r-1"}, model="gpt-4o-mini-2024-07-18")
+    )
+    rig.create()
+    call = rig.call
+    assert (call.model, call.model_served) == ("gpt-4o-mini", "gpt-4o-mini-2024-07-18")
+    assert (call.prompt, call.answer) == ("Hi", "Hello from the stub.")
+    assert call.usage == rig.server.invoice[0]
+    assert (call.cost_pico, call.cost_source) == (12 * 150_000 + 6 * 600_000, "computed")
+    assert (call.status, call.finish_reason, call.request_id) == ("ok", "stop", "r-1")
+    assert (call.stream, call.retries, call.source) == (False, 0, "client")
+    assert call.latency_seconds > 0
+    assert call.first_token_seconds is None
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("stream", [False, True])
+def test_what_the_proxy_settled_is_what_it_cost(rig: Rig, stream: bool, packed: bool) -> None:
+    rig.server.answers.append(Scripted(cost=COST, gzip=packed))
+    if stream:
+        assert rig.text_of_stream() == "Hello from the stub. "
+    else:
+        rig.create()
+    call = rig.call
+    assert (call.cost_pico, call.cost_source) == (10**8, "proxy")
+    assert (call.remaining_pico, call.budget_pico) == (3_910 * 10**9, 5 * 10**12)
+    assert rig.server.requests[0].headers["x-swsllm-cost"] == "1"
+    assert rig.server.requests[0].headers["accept-encoding"] == "gzip, deflate"
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_usage_is_learned_of_streams_whose_caller_did_not_ask(rig: Rig, packed: bool) -> None:
+    rig.server.answers.append(Scripted(gzip=packed))
+    assert rig.text_of_stream() == "Hello from the stub. "
+    assert rig.server.requests[0].body["stream_options"] == {"include_usage": True}
+    assert rig.call.usage == rig.server.invoice[0]
+    assert rig.call.first_token_seconds is not None
+
+
+def test_other_stream_options_stay(rig: Rig) -> None:
+    rig.text_of_stream(stream_options={"include_obfuscation": False})
+    options = rig.server.requests[0].body["stream_options"]
+    assert options == {"include_obfuscation": False, "include_usage": True}
+
+
+def test_a_caller_that_asks_for_usage_gets_it(rig: Rig) -> None:
+    chunks = list(rig.create(stream=True, stream_options={"include_usage": True}))
+    assert chunks[-1].choices == []
+    assert chunks[-1].usage.prompt_tokens == 12
+    assert rig.call.usage == rig.server.invoice[0]
+
+
+def test_every_way_to_call_is_seen(rig: Rig) -> None:
+    class Reply(BaseModel):
+        word: str
+
+    completions = rig.client.chat.completions
+    rig.server.answers.append(Scripted(text='{"word": "hi"}'))
+    parsed = completions.parse(model="gpt-4o-mini", messages=MESSAGES, response_format=Reply)
+    assert parsed.choices[0].message.parsed == Reply(word="hi")
+    with completions.stream(model="gpt-4o-mini", messages=MESSAGES) as events:
+        assert events.get_final_completion().choices[0].message.content
+    raw = completions.with_raw_response.create(model="gpt-4o-mini", messages=MESSAGES)
+    assert raw.parse().choices[0].message.content == "Hello from the stub."
+    for stream in (False, True):
+        with completions.with_streaming_response.create(
+            model="gpt-4o-mini", messages=MESSAGES, stream=stream
+        ) as response:
+            assert b"stub." in response.read()
+    assert [call.status for call in rig.calls] == ["ok"] * 5
+    assert [call.usage for call in rig.calls] == rig.server.invoice
+
+
+def test_the_comment_about_the_cost_is_kept_from_raw_readers(rig: Rig) -> None:
+    rig.server.answers.append(Scripted(cost=COST))
+    with rig.client.chat.completions.with_streaming_response.create(
+        model="gpt-4o-mini", messages=MESSAGES, stream=True
+    ) as response:
+        lines = [line for line in response.iter_lines() if line]
+    assert all(line.startswith("data: ") for line in lines)
+    assert lines[-1] == "data: [DONE]"
+    assert rig.call.cost_source == "proxy"
+
+
+def test_a_server_that_refuses_stream_options_is_asked_again_once_and_remembered(
+    rig: Rig,
+) -> None:
+    rig.server.default = Scripted(refuses_stream_options=True, tells_usage=False)
+    for _ in range(2):
+        assert rig.text_of_stream() == "Hello from the stub. "
+    asked = ["stream_options" in request.body for request in rig.server.requests]
+    assert asked == [True, False, False]
+    assert [call.cost_source for call in rig.calls] == ["estimated", "estimated"]
+    assert all(call.completion_tokens == 6 for call in rig.calls)
+
+
+def test_a_refusal_that_names_something_else_is_not_asked_again(rig: Rig) -> None:
+    rig.server.answers.append(
+        Scripted(status=400, body=error("max_tokens is negative.", param="max_tokens"))
+    )
+    with pytest.raises(openai.BadRequestError, match="negative"):
+        rig.create(stream=True, max_tokens=-1)
+    assert len(rig.server.requests) == 1
+    assert (rig.call.status, rig.call.cost_pico) == ("refused", 0)
+
+
+def test_the_cost_of_a_model_without_a_price_is_unknown(rig: Rig) -> None:
+    rig.server.answers.append(Scripted(model="llama"))
+    rig.client.chat.completions.create(model="llama", messages=MESSAGES)
+    assert (rig.call.cost_pico, rig.call.cost_source) == (None, "unknown")
+    assert rig.call.prompt_tokens == 12
+
+
+def test_each_attempt_is_a_row_of_its_own(rig: Rig) -> None:
+    busy = Scripted(status=503, body="busy", headers={"retry-after-ms": "1"})
+    rig.server.answers.extend([busy, busy])
+    rig.create()
+    assert [(call.retries, call.status) for call in rig.calls] == [
+        (0, "failed"),
+        (1, "failed"),
+        (2, "ok"),
+    ]
+    assert rig.calls[0].cost_source == "unknown"
+
+
+def test_money_that_is_gone_is_asked_for_once(rig: Rig) -> None:
+    body = error("Your budget is used up.", "insufficient_quota")
+    rig.server.answers.append(Scripted(status=429, body=body))
+    with pytest.raises(openai.RateLimitError):
+        rig.create(stream=True)
+    assert len(rig.server.requests) == 1
+    assert (rig.call.status, rig.call.error_code) == ("refused", "insufficient_quota")
+
+
+@pytest.mark.parametrize("clean", [False, True])
+@pytest.mark.parametrize("place", ["before headers", "mid stream", "before usage", "before done"])
+def test_a_stream_is_complete_only_with_its_last_word(rig: Rig, place: Any, clean: bool) -> None:
+    rig.server.answers.append(Scripted(cut=place, clean_cut=clean))
+    with suppress(openai.APIConnectionError):
+        list(
+            rig.client.with_options(max_retries=0).chat.completions.create(
+                model="gpt-4o-mini", messages=MESSAGES, stream=True
+            )
+        )
+    assert rig.call.status == "failed"
+    assert rig.call.error_code in ("cut", "unreadable")
+    if place == "before done":
+        assert rig.call.usage == rig.server.invoice[0]
+    else:
+        assert (rig.call.cost_pico, rig.call.cost_source) == (None, "unknown")
+
+
+def test_an_error_in_the_middle_of_a_stream_is_a_failed_row(rig: Rig) -> None:
+    broken = f"data: {json.dumps(error('It broke.', 'server_error'))}\n\n"
+    rig.server.answers.append(Scripted(body=broken, headers={"content-type": "text/event-stream"}))
+    with pytest.raises(openai.APIError, match="It broke"):
+        list(rig.create(stream=True))
+    assert (rig.call.status, rig.call.error_code) == ("failed", "server_error")
+
+
+def test_a_stream_left_half_read_is_interrupted_however_it_is_left(rig: Rig) -> None:
+    rig.server.default = Scripted(text="One two three", hang="mid stream")
+    assert next(rig.create(stream=True)).choices
+    gc.collect()
+    assert [call.status for call in rig.calls] == ["interrupted"]
+    stream = rig.create(stream=True)
+    assert [next(stream).choices[0].delta.content for _ in range(2)] == ["", "One "]
+    stream.close()
+    stream.close()
+    assert [call.status for call in rig.calls] == ["interrupted"] * 2
+    assert rig.calls[1].answer == "One "
+    del stream
+    unread = rig.create(stream=True)
+    del unread
+    gc.collect()
+    assert [call.status for call in rig.calls] == ["interrupted"] * 3
+
+
+def test_nobody_at_the_address_is_a_failed_row() -> None:
+    with FakeOpenAI() as server:
+        pass
+    rig = Rig(server)
+    with pytest.raises(openai.APIConnectionError):
+        rig.client.with_options(max_retries=0).chat.completions.create(
+            model="gpt-4o-mini", messages=MESSAGES
+        )
+    assert (rig.call.status, rig.call.error_code) == ("failed", "no_server")
+    rig.client.close()
+
+
+def test_a_server_that_hangs_is_a_failed_row(rig: Rig) -> None:
+    rig.server.answers.append(Scripted(hang="before headers"))
+    patient = rig.client.with_options(max_retries=0, timeout=0.2)
+    with pytest.raises(openai.APITimeoutError):
+        patient.chat.completions.create(model="gpt-4o-mini", messages=MESSAGES)
+    assert (rig.call.status, rig.call.error_code) == ("failed", "timeout")
+
+
+def test_other_pages_pass_without_a_row(rig: Rig) -> None:
+    rig.server.pages["/models"] = {"object": "list", "data": []}
+    assert list(rig.client.models.list()) == []
+    assert rig.calls == []
+
+
+def test_a_redirect_takes_the_key_to_no_other_host(rig: Rig) -> None:
+    with FakeOpenAI() as elsewhere:
+        target = {"location": f"{elsewhere.base_url}/chat/completions"}
+        rig.server.answers.append(Scripted(status=307, body="moved", headers=target))
+        rig.create()
+        assert len(elsewhere.requests) == 1
+        assert KEY not in str(elsewhere.requests)
+    assert len(rig.calls) == 1
+
+
+def test_the_proxies_of_the_environment_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    with FakeOpenAI() as proxy:
+        monkeypatch.setenv("HTTP_PROXY", proxy.origin)
+        calls: list[Call] = []
+        client, _ = build_client(
+            Connection("http://llm.invalid/v1", KEY, ""), calls.append, Whereabouts
+        )
+        client.chat.completions.create(model="gpt-4o-mini", messages=MESSAGES)
+        client.close()
+        assert len(proxy.requests) == 1
+
+
+def test_the_connection_is_used_again(rig: Rig) -> None:
+    for _ in range(3):
+        rig.create()
+    pool: Any = rig.http_client._transport
+    assert len(pool._pool.connections) == 1
+
+
+def test_the_key_is_in_no_row_no_repr_and_no_body(rig: Rig) -> None:
+    rig.server.answers.append(Scripted(status=401, body=error("No.", "invalid_api_key")))
+    with pytest.raises(openai.AuthenticationError) as failure:
+        rig.create()
+    rig.text_of_stream()
+    everything = [*rig.calls, rig.http_client, failure.value, failure.value.request.headers]
+    assert KEY not in "".join(map(repr, everything))
+    assert all(KEY.encode() not in request.raw for request in rig.server.requests)
+    assert all(KEY not in request.path for request in rig.server.requests)
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("size", [1, 7, 64, 10_000])
+def test_the_network_may_cut_a_stream_anywhere(line_end: str, size: int) -> None:
+    head = {"object": "chat.completion.chunk", "created": 1, "id": "1", "model": "gpt-4o-mini"}
+
+    def chunk(content: str) -> str:
+        choice = {"index": 0, "delta": {"content": content}, "finish_reason": None}
+        return "data: " + json.dumps({**head, "choices": [choice]})
+
+    usage = {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}
+    told = "data: " + json.dumps({**head, "choices": [], "usage": usage})
+    events = [chunk("a: [DONE]"), ": ping", chunk('"usage":{'), chunk("\n:"), told, "data: [DONE]"]
+    raw = "".join(event + line_end * 2 for event in events).encode()
+    pieces = [raw[start : start + size] for start in range(0, len(raw), size)]
+
+    class Pieces(httpx2.SyncByteStream):
+        def __iter__(self) -> Iterator[bytes]:
+            yield from pieces
+
+    calls: list[Call] = []
+    client, http_client = build_client(
+        Connection("http://llm.invalid/v1", KEY, ""), calls.append, Whereabouts
+    )
+    answer = httpx2.Response(200, headers={"content-type": "text/event-stream"}, stream=Pieces())
+    http_client._transport = httpx2.MockTransport(lambda request: answer)
+    chunks = client.chat.completions.create(model="gpt-4o-mini", messages=MESSAGES, stream=True)
+    text = "".join(each.choices[0].delta.content or "" for each in chunks)
+    client.close()
+    assert text == 'a: [DONE]"usage":{\n:' == calls[0].answer
+    assert calls[0].usage == Usage(prompt_tokens=3, completion_tokens=4)
+    assert calls[0].status == "ok"
+
+
+def test_loading_the_extension_imports_nothing_heavy_and_says_nothing() -> None:
+    script = (
+        "import sys\n"
+        "from IPython.core.interactiveshell import InteractiveShell\n"
+        "shell = InteractiveShell.instance()\n"
+        "before = set(sys.modules)\n"
+        "shell.run_line_magic('load_ext', 'swsllm_nb')\n"
+        "heavy = {'openai', 'pandas', 'matplotlib', 'ipywidgets', 'httpx2', 'tiktoken', 'nh3'}\n"
+        "print(sorted(heavy & (set(sys.modules) - before)))\n"
+    )
+    root = Path(swsllm_nb.__file__).parents[1]
+    run = subprocess.run(
+        [sys.executable, "-W", "error", "-c", script],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=root,
+        check=True,
+    )
+    assert (run.stdout, run.stderr) == ("[]\n", "")

@@ -1,0 +1,397 @@
+"""One call through a real proxy, in every way it can end; the ledger is looked at each time."""
+
+import itertools
+import json
+import socket
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import openai
+import pytest
+import requests
+from fake_openai import DEFAULT_USAGE, FakeOpenAI, Scripted, error
+from openai import OpenAI
+from proxies import RunningProxy
+
+from swsllm_nb.money import pico_from_usd
+from swsllm_nb.pricing import cost, default_catalogue
+from swsllm_nb.wire import Usage
+
+MINI = "gpt-4o-mini-2024-07-18"
+HI: list[Any] = [{"role": "user", "content": "Hi!"}]
+
+_numbers = itertools.count()
+
+
+class Student:
+    """An account of its own for one test, and the ways to call with its key."""
+
+    def __init__(self, proxy: RunningProxy, budget_usd: str = "5.00") -> None:
+        self.proxy = proxy
+        self.name = f"student-{next(_numbers)}"
+        self.key = proxy.add_account(self.name, budget_usd).key
+        self.client = OpenAI(base_url=proxy.base_url, api_key=self.key, max_retries=0)
+
+    def post(self, body: Any, **headers: str) -> requests.Response:
+        raw = body if isinstance(body, (str, bytes)) else json.dumps(body)
+        fields = {"Authorization": f"Bearer {self.key}", **headers}
+        url = f"{self.proxy.base_url}/chat/completions"
+        return requests.post(url, data=raw, headers=fields, timeout=60)
+
+    def ask(self, **options: Any) -> requests.Response:
+        return self.post({"model": MINI, "messages": HI, **options})
+
+    @property
+    def only_call(self) -> dict[str, Any]:
+        (row,) = self.proxy.calls(self.name)
+        return row
+
+    @property
+    def account(self) -> Any:
+        return self.proxy.ask(lambda store: store.account(self.name))
+
+    def assert_released(self) -> None:
+        assert (self.only_call["state"], self.only_call["amount_pico"]) == ("released", 0)
+        assert (self.account.spend_pico, self.account.reserved_pico) == (0, 0)
+
+    def assert_unconfirmed(self) -> None:
+        row = self.only_call
+        assert (row["state"], row["amount_pico"]) == ("unconfirmed", row["hold_pico"])
+        assert (self.account.spend_pico, self.account.reserved_pico) == (row["hold_pico"], 0)
+
+    def assert_settled(self, usage: Usage = DEFAULT_USAGE) -> None:
+        model = default_catalogue().find(self.only_call["model"])
+        assert model is not None
+        charged = cost(model.prices, usage)
+        assert (self.only_call["state"], self.only_call["amount_pico"]) == ("settled", charged)
+        assert (self.account.spend_pico, self.account.reserved_pico) == (charged, 0)
+        assert charged <= self.only_call["hold_pico"]
+
+
+@pytest.fixture
+def student(proxy: RunningProxy, upstream: FakeOpenAI) -> Iterator[Student]:
+    upstream.requests.clear()
+    upstream.invoice.clear()
+    yield Student(proxy)
+    assert not upstream.answers, "the test did not use all that it scripted"
+
+
+def test_a_plain_answer_is_settled_and_says_what_it_cost(
+    student: Student, upstream: FakeOpenAI
+) -> None:
+    answer = student.ask()
+    assert answer.json()["choices"][0]["message"]["content"] == "Hello from the stub."
+    student.assert_settled()
+    assert answer.headers["x-request-id"] == student.only_call["request_id"]
+    assert answer.headers["x-swsllm-cost-usd"] == "0.0000054"
+    assert answer.headers["x-swsllm-remaining-usd"] == "4.9999946"
+    assert answer.headers["x-swsllm-budget-usd"] == "5.00"
+    assert upstream.invoice == [DEFAULT_USAGE]
+
+
+def test_a_stream_is_settled_and_hides_the_usage_that_nobody_asked_for(
+    student: Student, upstream: FakeOpenAI
+) -> None:
+    stream = student.client.chat.completions.create(model=MINI, messages=HI, stream=True)
+    text = "".join(chunk.choices[0].delta.content or "" for chunk in stream)
+    assert text.strip() == "Hello from the stub."
+    student.assert_settled()
+    assert upstream.requests[-1].body["stream_options"] == {"include_usage": True}
+
+
+def test_a_stream_shows_the_usage_that_was_asked_for(student: Student) -> None:
+    stream = student.client.chat.completions.create(
+        model=MINI, messages=HI, stream=True, stream_options={"include_usage": True}
+    )
+    *_, last = stream
+    assert last.choices == []
+    assert last.usage is not None
+    assert last.usage.prompt_tokens == DEFAULT_USAGE.prompt_tokens
+
+
+def test_a_stream_tells_its_cost_in_a_comment_only_to_who_asks(student: Student) -> None:
+    body = json.dumps({"model": MINI, "messages": HI, "stream": True})
+    assert ": swsllm" not in student.post(body).text
+    events = student.post(body, **{"x-swsllm-cost": "1"}).text.split("\n\n")
+    assert events[-2] == "data: [DONE]"
+    told = json.loads(events[-3].removeprefix(": swsllm "))
+    assert told == {"cost_usd": "0.0000054", "remaining_usd": "4.9999892", "budget_usd": "5.00"}
+
+
+def test_the_upstream_gets_our_cap_our_key_and_a_pseudonym_and_no_word_of_the_student(
+    student: Student, upstream: FakeOpenAI
+) -> None:
+    student.ask(max_completion_tokens=77, temperature=0.25)
+    sent = upstream.requests[-1]
+    assert sent.headers["authorization"] == "Bearer sk-upstream-secret"
+    pseudonym = sent.body.pop("safety_identifier")
+    assert sent.body == {
+        "model": MINI,
+        "max_tokens": 77,
+        "messages": HI,
+        "service_tier": "default",
+        "temperature": 0.25,
+    }
+    assert student.key not in str(sent)
+    assert student.name not in str(sent)
+    student.ask()
+    assert upstream.requests[-1].body["safety_identifier"] == pseudonym
+
+
+def test_nested_values_travel_as_the_text_they_were(student: Student, upstream: FakeOpenAI) -> None:
+    messages = '[ {"role":"user", "content":"1\\u00e9 \\/ 1.0 1e2"} ]'
+    student.post(f'{{"model":"gpt-4o-mini",\n"messages" : {messages},"logit_bias":{{"5":1.50}}}}')
+    assert f'"messages":{messages}'.encode() in upstream.requests[-1].raw
+    assert b'"logit_bias":{"5":1.50}' in upstream.requests[-1].raw
+
+
+def test_a_reasoning_model_gets_its_cap_in_its_own_field(
+    student: Student, upstream: FakeOpenAI
+) -> None:
+    assert student.ask(model="o3-mini").status_code == 200
+    assert upstream.requests[-1].body["max_completion_tokens"] == 16384
+    assert "max_tokens" not in upstream.requests[-1].body
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    ("status", "body", "seen"),
+    [
+        (400, error("Bad value", "bad_value", "temperature"), 400),
+        (404, error("The model does not exist", "model_not_found"), 404),
+        (429, error("Rate limit reached in organization org-secret", "rate_limit_exceeded"), 429),
+        (500, error("The server had an error"), 502),
+        (401, error("Incorrect API key provided: sk-upstream-secret", "invalid_api_key"), 502),
+        (429, error("You exceeded your current quota", "insufficient_quota"), 502),
+        (400, "not JSON", 400),
+    ],
+)
+def test_an_upstream_that_refuses_costs_nothing_and_keeps_its_secrets(
+    student: Student, upstream: FakeOpenAI, status: int, body: Any, seen: int, stream: bool
+) -> None:
+    upstream.answers.append(Scripted(status=status, body=body))
+    answer = student.ask(stream=stream)
+    assert answer.status_code == seen
+    assert set(answer.json()["error"]) == {"message", "type", "param", "code"}
+    assert "secret" not in answer.text
+    assert answer.headers["x-swsllm-cost-usd"] == "0.00"
+    student.assert_released()
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    "script",
+    [
+        Scripted(status=500, body="<html>Bad gateway</html>"),
+        Scripted(status=408, body=error("Timeout")),
+        Scripted(cut="before headers"),
+    ],
+    ids=["500 without JSON", "408", "cut before the headers"],
+)
+def test_an_upstream_that_may_have_billed_costs_the_hold_and_is_not_asked_again(
+    student: Student, upstream: FakeOpenAI, script: Scripted, stream: bool
+) -> None:
+    upstream.answers.append(script)
+    retrying = student.client.with_options(max_retries=2)
+    with pytest.raises(openai.InternalServerError, match="unconfirmed") as failed:
+        retrying.chat.completions.create(model=MINI, messages=HI, stream=stream)
+    student.assert_unconfirmed()
+    told = pico_from_usd(failed.value.response.headers["x-swsllm-cost-usd"])
+    assert told == student.only_call["amount_pico"]
+    assert len(upstream.requests) == 1
+
+
+@pytest.mark.parametrize("place", ["mid stream", "before usage"])
+@pytest.mark.parametrize("clean", [False, True])
+def test_a_cut_stream_ends_in_an_error_event_and_costs_the_hold(
+    student: Student, upstream: FakeOpenAI, place: Any, clean: bool
+) -> None:
+    upstream.answers.append(Scripted(cut=place, clean_cut=clean))
+    stream = student.client.chat.completions.create(model=MINI, messages=HI, stream=True)
+    with pytest.raises(openai.APIError, match="broke off"):
+        list(stream)
+    student.assert_unconfirmed()
+
+
+def test_a_stream_cut_after_its_usage_costs_what_was_used(
+    student: Student, upstream: FakeOpenAI
+) -> None:
+    upstream.answers.append(Scripted(cut="before done"))
+    stream = student.client.chat.completions.create(model=MINI, messages=HI, stream=True)
+    with pytest.raises(openai.APIError):
+        list(stream)
+    student.assert_settled()
+
+
+def test_an_answer_without_usage_costs_the_hold(student: Student, upstream: FakeOpenAI) -> None:
+    upstream.answers.append(Scripted(tells_usage=False))
+    answer = student.ask()
+    assert answer.status_code == 200
+    student.assert_unconfirmed()
+
+
+def test_a_client_that_leaves_pays_what_was_used(student: Student, upstream: FakeOpenAI) -> None:
+    upstream.answers.append(Scripted(chunks=tuple("abcdefgh"), wait_between_chunks=0.05))
+    body = json.dumps({"model": MINI, "messages": HI, "stream": True})
+    with requests.post(
+        f"{student.proxy.base_url}/chat/completions",
+        data=body,
+        headers={"Authorization": f"Bearer {student.key}"},
+        stream=True,
+        timeout=60,
+    ) as answer:
+        next(answer.iter_content(1))
+    deadline = time.monotonic() + 30
+    while student.only_call["state"] == "held":
+        assert time.monotonic() < deadline, "the call was never settled"
+    student.assert_settled()
+
+
+def test_no_server_at_the_upstreams_address_costs_nothing(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    from proxies import running_proxy
+
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{unused.getsockname()[1]}/v1"
+        with running_proxy(tmp_path_factory.mktemp("alone"), upstream=address) as alone:
+            student = Student(alone)
+            answer = student.ask()
+            assert answer.status_code == 502
+            assert "Nothing was charged" in answer.json()["error"]["message"]
+            student.assert_released()
+
+
+BAD_BODIES = {
+    "not JSON": ("{", "parse the JSON body"),
+    "a list": ("[]", "parse the JSON body"),
+    "nothing": ("", "parse the JSON body"),
+    "not UTF-8": (b'{"model":"\xff"}', "parse the JSON body"),
+    "a name twice": ('{"model":"gpt-4o-mini","model":"gpt-4o"}', "occurs twice"),
+    "NaN": ('{"temperature":NaN}', "NaN is not JSON"),
+    "something behind": ('{"model":"gpt-4o-mini"} {}', "follows the object"),
+    "nested deeply": ('{"messages":' + "[" * 100_000 + "]" * 100_000 + "}", "nested too deeply"),
+}
+
+
+@pytest.mark.parametrize(("body", "part"), BAD_BODIES.values(), ids=BAD_BODIES)
+def test_a_body_that_cannot_be_read_is_refused_in_words(
+    student: Student, upstream: FakeOpenAI, body: str | bytes, part: str
+) -> None:
+    answer = student.post(body)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["type"] == "invalid_request_error"
+    assert part in answer.json()["error"]["message"]
+    assert (student.proxy.calls(student.name), upstream.requests) == ([], [])
+
+
+BAD_FIELDS: dict[str, tuple[dict[str, Any], str]] = {
+    "negative max_tokens": ({"max_tokens": -1}, "max_tokens"),
+    "max_tokens of zero": ({"max_tokens": 0}, "max_tokens"),
+    "max_tokens as text": ({"max_tokens": "5"}, "max_tokens"),
+    "max_tokens as a boolean": ({"max_tokens": True}, "max_tokens"),
+    "more than the model can": ({"max_tokens": 16385}, "max_tokens"),
+    "both maxima": ({"max_tokens": 5, "max_completion_tokens": 5}, "max_tokens"),
+    "too many choices": ({"n": 129}, "n"),
+    "a hot temperature": ({"temperature": 2.1}, "temperature"),
+    "no messages": ({"messages": []}, "messages"),
+    "messages as text": ({"messages": "hi"}, "messages"),
+    "an unknown role": ({"messages": [{"role": "robot", "content": "x"}]}, "messages[0].role"),
+    "an image": (
+        {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {}}]}]},
+        "messages[0].content[0].type",
+    ),
+    "a hosted tool": ({"tools": [{"type": "web_search"}]}, "tools[0].type"),
+    "a dearer tier": ({"service_tier": "priority"}, "service_tier"),
+    "storing": ({"store": True}, "store"),
+    "options of a stream without one": ({"stream_options": {}}, "stream_options"),
+    "a temperature for o3-mini": ({"model": "o3-mini", "temperature": 1}, "temperature"),
+    "max_tokens for o3-mini": ({"model": "o3-mini", "max_tokens": 5}, "max_tokens"),
+}
+
+
+@pytest.mark.parametrize(("fields", "param"), BAD_FIELDS.values(), ids=BAD_FIELDS)
+def test_what_may_not_be_sent_is_refused_by_name_before_any_money_moves(
+    student: Student, upstream: FakeOpenAI, fields: dict[str, Any], param: str
+) -> None:
+    answer = student.ask(**fields)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["param"] == param
+    assert (student.proxy.calls(student.name), upstream.requests) == ([], [])
+
+
+def test_an_unknown_model_is_refused_and_the_offered_ones_are_named(student: Student) -> None:
+    with pytest.raises(openai.NotFoundError, match=r"does not exist.*gpt-4o-mini-2024-07-18"):
+        student.client.chat.completions.create(model="gpt-5", messages=HI)
+
+
+def test_a_wrong_key_is_refused_and_not_repeated(proxy: RunningProxy) -> None:
+    client = OpenAI(base_url=proxy.base_url, api_key="sws-wrong-key-of-mine")
+    with pytest.raises(openai.AuthenticationError, match="Incorrect API key") as refused:
+        client.chat.completions.create(model=MINI, messages=HI)
+    assert "wrong-key" not in str(refused.value)
+
+
+def test_a_body_of_five_megabytes_is_refused(student: Student) -> None:
+    answer = student.ask(messages=[{"role": "user", "content": "x" * 5_000_000}])
+    assert answer.status_code == 413
+
+
+def test_a_prompt_longer_than_the_context_is_refused(student: Student) -> None:
+    answer = student.ask(messages=[{"role": "user", "content": "word " * 130_000}])
+    assert answer.status_code == 400
+    assert answer.json()["error"]["code"] == "context_length_exceeded"
+
+
+def test_a_stated_maximum_that_does_not_fit_is_refused_with_the_one_that_would(
+    proxy: RunningProxy, upstream: FakeOpenAI
+) -> None:
+    student = Student(proxy, "0.001")
+    refused = student.ask(max_tokens=2000).json()["error"]
+    assert refused["code"] == "insufficient_quota"
+    assert "teaching staff" in refused["message"]
+    fitting = int(refused["message"].split("max_tokens = ")[1].split(" ")[0])
+    assert student.ask(max_tokens=fitting + 1).status_code == 429
+    assert student.ask(max_tokens=fitting).status_code == 200
+    assert upstream.requests[-1].body["max_tokens"] == fitting
+
+
+def test_an_unstated_maximum_is_lowered_to_what_the_budget_affords(
+    proxy: RunningProxy, upstream: FakeOpenAI
+) -> None:
+    student = Student(proxy, "0.001")
+    assert student.ask().status_code == 200
+    sent = upstream.requests[-1].body["max_tokens"]
+    assert 256 <= sent < 4096
+    row = student.only_call
+    assert row["cap_tokens"] == sent
+    assert row["hold_pico"] <= 10**9 < row["hold_pico"] + row["output_pico"]
+
+
+def test_a_race_of_many_calls_never_spends_more_than_the_budget(
+    proxy: RunningProxy, upstream: FakeOpenAI
+) -> None:
+    hungry = Usage(prompt_tokens=10, completion_tokens=500)
+    student = Student(proxy, "0.004")
+    upstream.invoice.clear()
+    upstream.default = Scripted(usage=hungry)
+    try:
+        with ThreadPoolExecutor(16) as pool:
+            answers = list(pool.map(lambda _: student.ask(max_tokens=500), range(48)))
+    finally:
+        upstream.default = Scripted()
+    model = default_catalogue().default
+    invoice = sum(cost(model.prices, usage) for usage in upstream.invoice)
+    admitted = [answer for answer in answers if answer.status_code == 200]
+    assert {answer.status_code for answer in answers} == {200, 429}
+    assert len(admitted) == len(upstream.invoice)
+    assert student.account.spend_pico == invoice <= student.account.budget_pico
+    for refused in answers:
+        if refused.status_code == 429:
+            code = refused.json()["error"]["code"]
+            final = refused.headers.get("x-should-retry") == "false"
+            assert final == (code == "insufficient_quota")
+            assert final or refused.headers["retry-after"] == "10"
