@@ -9,6 +9,7 @@ from decimal import ROUND_FLOOR, ROUND_HALF_UP, Decimal, InvalidOperation
 __all__ = ["PICO_PER_USD", "pico_from_usd", "show_cost", "show_left", "usd_text"]
 
 PICO_PER_USD = 10**12
+_CENT_PICO = PICO_PER_USD // 100
 
 
 def pico_from_usd(amount: str | int | Decimal) -> int:
@@ -42,8 +43,16 @@ def show_cost(pico: int) -> str:
     return _shown(pico, ROUND_HALF_UP)
 
 
-def show_left(pico: int) -> str:
-    """An amount left for people, rounded down, so that it never shows more than there is."""
+def show_left(pico: int, of_pico: int | None = None) -> str:
+    """An amount left for people, rounded down, so that it never shows more than there is.
+
+    Where less than a cent is gone of ``of_pico``, the decimals go as far as that can be seen:
+    ``$4.9998`` and not ``$4.99``.
+    """
+    gone_pico = 0 if of_pico is None else of_pico - pico
+    if 0 < gone_pico < _CENT_PICO <= pico:
+        digit = 10 ** (len(str(gone_pico)) - 1)
+        return f"${usd_text(pico // digit * digit)}"
     return _shown(pico, ROUND_FLOOR)
 
 

@@ -14,7 +14,7 @@ from traitlets.config import Config
 from swsllm_nb.money import pico_from_usd
 from swsllm_nb.notebook import display
 from swsllm_nb.notebook.display import LiveAnswer, footnote
-from swsllm_nb.notebook.markdown import TAGS, clean_html
+from swsllm_nb.notebook.markdown import TAGS, _cleaner, clean_html
 from swsllm_nb.wire import Usage
 
 BUDGET = pico_from_usd("5")
@@ -77,6 +77,11 @@ def test_a_hostile_answer_becomes_text_and_harmless_links(markdown: str) -> None
 
 def test_nothing_that_loads_styles_or_names_itself_is_on_the_list_of_tags() -> None:
     assert not TAGS & {"img", "style", "iframe", "form", "script", "svg", "math", "link", "input"}
+
+
+def test_what_the_parser_might_ever_let_through_is_dropped_by_the_cleaner() -> None:
+    raw = "<p style=x class=y id=z>a</p><img src=x onerror=e><script>s</script><iframe></iframe>"
+    assert _cleaner().clean(raw) == "<p>a</p>"
 
 
 def test_raw_html_is_shown_as_it_was_written() -> None:

@@ -106,6 +106,8 @@ def test_lab_gives_a_kernel_five_dollars_and_no_secret_and_leaves_nothing_runnin
         address = re.search(rf"http://\S+:{port}/\S+token=\w+", log)
         assert address, log
         assert "/lab/tree/student/00_start_here.ipynb" in log
+        # JupyterLab prints its address a moment before it listens there.
+        until(lambda: is_listening(port), "JupyterLab does not listen")
         proxy_port = int(re.search(r"http://127\.0\.0\.1:(\d+)", log).group(1))  # type: ignore[union-attr]
         answer = kernel_answer(port, address.group(0).partition("token=")[2])
         assert answer["names"] == ["SWSLLM_API_KEY", "SWSLLM_BASE_URL"]

@@ -55,3 +55,11 @@ def test_a_cost_is_shown_as_a_person_reads_it(usd: str, shown: str) -> None:
 )
 def test_what_is_left_never_shows_more_than_there_is(usd: str, shown: str) -> None:
     assert show_left(pico_from_usd(usd)) == shown
+
+
+@pytest.mark.parametrize(
+    ("left", "shown"),
+    [("4.9999454", "$4.99994"), ("4.995", "$4.995"), ("4.99", "$4.99"), ("5", "$5.00")],
+)
+def test_a_first_small_cost_can_be_seen_in_what_is_left(left: str, shown: str) -> None:
+    assert show_left(pico_from_usd(left), pico_from_usd("5.00")) == shown

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import requests
 from proxies import RunningProxy
+from tools import find
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +67,7 @@ def test_the_pages_curl_line_gets_an_answer(practice_proxy: RunningProxy, key: s
         """Angeles Dodgers won the World Series in 2020."}, {"role": "user", "content": "Where """
         """was it played?"}]}'"""
     )
+    find("curl")
     command = line.replace("ADDRESS", practice_proxy.base_url).replace("my-api-key", key)
     ran = subprocess.run(command, shell=True, capture_output=True, text=True, check=True)
     assert json.loads(ran.stdout)["choices"][0]["message"]["role"] == "assistant"

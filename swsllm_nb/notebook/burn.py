@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from swsllm_nb.money import PICO_PER_USD, show_cost, show_left, usd_text
+from swsllm_nb.money import PICO_PER_USD, show_cost, show_left
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -74,12 +74,7 @@ class Burn:
         return " · ".join(filter(None, parts))
 
     def _left(self) -> str:
-        """Rounded down, with the decimals in which a first small cost can be seen."""
-        left, spent = _pico(self.amounts_usd[-1]), self._change_pico
-        if left < CENT_PICO or not 0 < spent < CENT_PICO:
-            return show_left(left)
-        unit = 10 ** (len(str(spent)) - 1)
-        return f"${usd_text(left // unit * unit)}"
+        return show_left(_pico(self.amounts_usd[-1]), _pico(self.amounts_usd[0]))
 
     @property
     def _change_pico(self) -> int:

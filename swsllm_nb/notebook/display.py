@@ -88,7 +88,7 @@ def _left(remaining_pico: int | None, budget_pico: int | None) -> str:
     if remaining_pico is None:
         return ""
     of_budget = "" if budget_pico is None else f" of {show_left(budget_pico)}"
-    return f"{show_left(remaining_pico)}{of_budget} left"
+    return f"{show_left(remaining_pico, budget_pico)}{of_budget} left"
 
 
 class LiveAnswer:

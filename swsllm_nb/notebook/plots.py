@@ -26,6 +26,7 @@ MARKERS: Final = {
 """Form, colour and word of each kind of call: the form alone tells them apart in print."""
 
 MANY_CALLS: Final = 60
+MOST_TICKS: Final = 20
 SHORTEST_MARGIN: Final = timedelta(seconds=5)
 
 
@@ -174,8 +175,8 @@ def _take_texts_literally(ax: "Axes") -> None:
     """Between two dollar signs matplotlib sets a formula, in ticks that a zoom adds as well."""
     from matplotlib.text import Text
 
-    for axis in (ax.xaxis, ax.yaxis):
-        axis.get_major_ticks(20)
-    for text in ax.findobj(Text):
+    drawn = ax.findobj(Text)
+    ticks = [tick for axis in (ax.xaxis, ax.yaxis) for tick in axis.get_major_ticks(MOST_TICKS)]
+    for text in (*drawn, *(label for tick in ticks for label in (tick.label1, tick.label2))):
         text.set_parse_math(False)
         text.set_usetex(False)

@@ -28,10 +28,9 @@ def _money(course: Course) -> str:
         return str(failure)
     if account is None:
         return _spend_of_log(course)
-    return (
-        f"{show_cost(account.spend_pico)} spent, {show_left(account.remaining_pico)} "
-        f"of {show_left(account.budget_pico)} left"
-    )
+    spent = show_cost(account.spend_pico)
+    left = show_left(account.remaining_pico, account.budget_pico)
+    return f"{spent} spent, {left} of {show_left(account.budget_pico)} left"
 
 
 def _spend_of_log(course: Course) -> str:

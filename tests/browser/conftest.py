@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 import pytest
-from browser.rig import JupyterServer, chromium, chromium_path, jupyter_lab
+from browser.rig import JupyterServer, chromium, jupyter_lab
 from playwright.sync_api import Browser
 from proxies import RunningProxy
+from tools import find
 
 
 @pytest.fixture(scope="session")
@@ -13,8 +14,7 @@ def lab(
     practice_proxy: RunningProxy, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[JupyterServer]:
     """A JupyterLab whose kernels have an account with $5.00 at the practice proxy."""
-    if chromium_path() is None:
-        pytest.skip("there is no Chromium on this machine")
+    find("chromium", "chromium-browser")
     account = practice_proxy.add_account("browser")
     environment = {"SWSLLM_BASE_URL": practice_proxy.base_url, "SWSLLM_API_KEY": account.key}
     with jupyter_lab(tmp_path_factory.mktemp("lab"), environment) as server:

@@ -2,7 +2,6 @@
 
 import json
 import secrets
-import shutil
 import signal
 import socket
 import subprocess
@@ -20,6 +19,7 @@ from urllib.parse import urlsplit
 import nbformat
 from playwright.sync_api import Browser, Locator, Page, Request, Route, sync_playwright
 from proxies import clean_environment
+from tools import find
 
 REPOSITORY = Path(__file__).parents[2]
 WAIT_SECONDS = 60
@@ -60,10 +60,6 @@ class JupyterServer:
     url: str
     token: str
     folder: Path
-
-
-def chromium_path() -> str | None:
-    return shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 @contextmanager
@@ -134,7 +130,7 @@ def _wait_until_ready(server: JupyterServer, process: "subprocess.Popen[bytes]")
 def chromium() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=chromium_path(), args=CHROMIUM_ARGUMENTS
+            executable_path=find("chromium", "chromium-browser"), args=CHROMIUM_ARGUMENTS
         )
         try:
             yield browser
