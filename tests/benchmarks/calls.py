@@ -4,8 +4,8 @@
 
 The stub is a process of its own: plain answers at once, streams of 20 chunks either at once or, as
 a quick model would, one every 5 ms. All ways are interleaved in one run; printed are the median
-of each and its ratio to the bare client. The aim is at most 1.10. All streams ask for usage: without
-it nobody would know what a call cost.
+of each and its ratio to the bare client. The aim is at most 1.10. All streams ask for usage:
+without it nobody would know what a call cost.
 """
 
 import os
