@@ -134,7 +134,8 @@ def kernel_answer(port: int, token: str) -> Any:
     runtime = Path(os.environ["JUPYTER_RUNTIME_DIR"])
     client = BlockingKernelClient(connection_file=str(runtime / f"kernel-{kernel_id}.json"))
     client.load_connection_file()
-    client.start_channels()
+    # A kernel that is slow to start has no heartbeat yet, and would be taken for dead.
+    client.start_channels(hb=False)
     try:
         client.wait_for_ready(timeout=WAIT_SECONDS)
         printed: list[str] = []

@@ -1,0 +1,186 @@
+"""The proxy as an application in one process: paths, views, and an upstream that hangs."""
+
+import asyncio
+import csv
+import io
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from fake_openai import FakeOpenAI, Scripted
+
+from swsllm_nb.pricing import default_catalogue
+from swsllm_nb.proxy import staff
+from swsllm_nb.proxy.app import create_app
+from swsllm_nb.proxy.auth import Secret
+from swsllm_nb.proxy.store import Store
+from swsllm_nb.proxy.upstream import HttpUpstream
+
+SECRET = Secret.of_text("1:" + "s" * 40)
+QUESTION = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "Hi"}]}
+
+Act = Callable[[httpx2.AsyncClient], Awaitable[Any]]
+
+
+def run(folder: Path, act: Act, *scripts: Scripted, prefix: str = "/course") -> Any:
+    """Let a client with a key act on an application over a scripted upstream."""
+
+    async def running(base_url: str) -> Any:
+        upstream = HttpUpstream(base_url, "sk-upstream", read_timeout_seconds=0.3)
+        async with upstream, Store(folder) as store:
+            made = await staff.add_account(store, SECRET, "ada", "5.00", author="a test")
+            app = create_app(
+                catalogue=default_catalogue(),
+                store=store,
+                upstream=upstream,
+                secret=SECRET,
+                prefix=prefix,
+            )
+            async with httpx2.AsyncClient(
+                transport=httpx2.ASGITransport(app=app),
+                base_url="http://proxy",
+                headers={"authorization": f"Bearer {made.key}"},
+            ) as client:
+                result = await act(client)
+            assert await store.differences() == []
+            return result
+
+    with FakeOpenAI(*scripts) as server:
+        return asyncio.run(running(server.base_url))
+
+
+PATHS = ["/course", "/course/v1", "", "/v1", "//course", "/course//v1"]
+
+
+@pytest.mark.parametrize("base", PATHS)
+def test_every_path_answers_under_the_prefix_and_without_it_with_and_without_v1(
+    tmp_path: Path, base: str
+) -> None:
+    async def act(client: httpx2.AsyncClient) -> list[int]:
+        answers = [
+            await client.post(f"http://proxy{base}/chat/completions", json=QUESTION),
+            await client.get(f"http://proxy{base}/models"),
+            await client.get(f"http://proxy{base}/models/gpt-4o-mini"),
+            await client.get(f"http://proxy{base}/account"),
+            await client.get(f"http://proxy{base}/usage"),
+            await client.get(f"http://proxy{base}/readyz"),
+            await client.head(f"http://proxy{base}/models"),
+        ]
+        return [answer.status_code for answer in answers]
+
+    assert run(tmp_path, act) == [200] * 7
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/nowhere", 404),
+        ("GET", "/chat/completions", 404),
+        ("POST", "/models", 405),
+        ("GET", "/models/gpt-5", 404),
+        ("GET", "/coursework/models", 404),
+        ("GET", "/usage?limit=-1", 400),
+        ("GET", "/usage?limit=1001", 400),
+        ("GET", "/usage?cursor=x", 400),
+        ("GET", "/usage?since=yesterday", 400),
+    ],
+)
+def test_what_is_not_there_or_not_understood_is_an_openai_shaped_error(
+    tmp_path: Path, method: str, path: str, status: int
+) -> None:
+    async def act(client: httpx2.AsyncClient) -> httpx2.Response:
+        return await client.request(method, path)
+
+    answer = run(tmp_path, act)
+    assert answer.status_code == status
+    assert set(answer.json()["error"]) == {"message", "type", "param", "code"}
+
+
+@pytest.mark.parametrize("path", ["/account", "/usage"])
+@pytest.mark.parametrize("key", ["", "Bearer", "Bearer wrong", "Basic YTpi", "sws-naked"])
+def test_an_account_is_shown_to_its_key_alone(tmp_path: Path, path: str, key: str) -> None:
+    async def act(client: httpx2.AsyncClient) -> httpx2.Response:
+        return await client.get(path, headers={"authorization": key})
+
+    answer = run(tmp_path, act)
+    assert answer.status_code == 401
+    assert answer.json()["error"]["code"] == "invalid_api_key"
+
+
+def test_usage_is_paged_filtered_and_given_as_csv(tmp_path: Path) -> None:
+    async def act(client: httpx2.AsyncClient) -> None:
+        for _ in range(3):
+            await client.post("/chat/completions", json=QUESTION)
+        first = (await client.get("/usage?limit=2")).json()
+        second = (await client.get(f"/usage?cursor={first['next_cursor']}")).json()
+        assert [row["kind"] for row in first["data"] + second["data"]] == ["grant", *["call"] * 3]
+        assert second["next_cursor"] is None
+        last = second["data"][-1]
+        assert last["cost_usd"] == "0.0000054"
+        one = (await client.get(f"/usage?request_id={last['request_id']}")).json()["data"]
+        assert one == [last]
+        since = (await client.get("/usage", params={"since": last["at"]})).json()["data"]
+        assert since == [last]
+        until = (await client.get("/usage", params={"until": last["at"]})).json()["data"]
+        assert len(until) == 3
+        table = (await client.get("/usage", headers={"accept": "text/csv"})).text
+        rows = list(csv.DictReader(io.StringIO(table)))
+        assert [row["granted_usd"] or row["cost_usd"] for row in rows] == [
+            "5.00", *["0.0000054"] * 3
+        ]  # fmt: skip
+
+    run(tmp_path, act)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_upstream_that_hangs_ends_in_an_error_and_an_unconfirmed_hold(
+    tmp_path: Path, stream: bool
+) -> None:
+    async def act(client: httpx2.AsyncClient) -> None:
+        answer = await client.post("/chat/completions", json={**QUESTION, "stream": stream})
+        assert answer.status_code == 502
+        assert answer.headers["x-should-retry"] == "false"
+        assert "unconfirmed" in answer.json()["error"]["message"]
+        (_, row) = (await client.get("/usage")).json()["data"]
+        assert row["state"] == "unconfirmed"
+        assert row["cost_usd"] == row["hold_usd"] == answer.headers["x-swsllm-cost-usd"]
+
+    run(tmp_path, act, Scripted(hang="before headers"))
+
+
+def test_a_stream_that_hangs_midway_tells_its_cost_and_ends_in_an_error_event(
+    tmp_path: Path,
+) -> None:
+    async def act(client: httpx2.AsyncClient) -> None:
+        answer = await client.post(
+            "/chat/completions",
+            json={**QUESTION, "stream": True},
+            headers={"x-swsllm-cost": "1"},
+        )
+        *_, comment, error, nothing = answer.text.split("\n\n")
+        (_, row) = (await client.get("/usage")).json()["data"]
+        assert f'"cost_usd": "{row["hold_usd"]}"' in comment
+        assert comment.startswith(": swsllm ")
+        assert "broke off" in error
+        assert nothing == ""
+
+    run(tmp_path, act, Scripted(hang="mid stream"))
+
+
+def test_a_fault_of_the_proxy_is_an_openai_shaped_error_without_details(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def broken(*_: Any) -> Any:
+        raise RuntimeError("a secret detail")
+
+    async def act(client: httpx2.AsyncClient) -> httpx2.Response:
+        monkeypatch.setattr(Store, "reserve", broken)
+        return await client.post("/chat/completions", json=QUESTION)
+
+    answer = run(tmp_path, act)
+    assert answer.status_code == 500
+    assert answer.json()["error"]["code"] == "proxy_failed"
+    assert "secret" not in answer.text
+    assert "a secret detail" in caplog.text
