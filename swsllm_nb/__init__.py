@@ -76,7 +76,12 @@ def log() -> "DataFrame":
 
 def last() -> "Answer | None":
     """The latest answer of ``%%llm`` or ``ask``; None before the first."""
-    return _course().last
+    from swsllm_nb.notebook.errors import NotConnected
+
+    try:
+        return _course().last
+    except NotConnected:
+        return None
 
 
 def burn_down(*, budget_usd: "str | Decimal | None" = None, ax: "Axes | None" = None) -> "Axes":

@@ -81,7 +81,8 @@ def lab(notebooks: Path | None, port: int | None, no_browser: bool, folder: Path
     from swsllm_nb.proxy import settings
     from swsllm_nb.proxy.lab import Lab, notebook_folder
 
-    chosen = settings.data_folder(folder)
+    # Its accounts are not those of a course.
+    chosen = folder or settings.data_folder(None) / "lab"
     told = settings.Settings(
         folder=chosen,
         secret=settings.read_secret(chosen),
@@ -120,6 +121,8 @@ def serve(upstream: str, host: str, port: int, prefix: str, folder: Path | None)
         port=port,
         prefix=prefix.rstrip("/"),
     )
+    if told.upstream != settings.PRACTICE and told.upstream_key is None:
+        click.echo("SWSLLM_UPSTREAM_KEY is not set: the upstream is asked without a key.", err=True)
     asyncio.run(run(told, click.echo))
 
 
@@ -140,7 +143,7 @@ def account_add(name: str, budget: str, folder: Path | None, as_json: bool) -> N
     from swsllm_nb.proxy import staff
 
     async def add(store: "Store", secret: "Secret") -> staff.Credentials:
-        return await staff.add_account(store, secret, name, budget, author=getpass.getuser())
+        return await staff.add_account(store, secret, name, budget, author=_author())
 
     made = _with_store(folder, add)
     shown = {
@@ -179,12 +182,24 @@ def account_list(folder: Path | None, as_json: bool) -> None:
 @_in_words
 def account_show(name: str, folder: Path | None, as_json: bool) -> None:
     """One account with what is granted, spent, held and left."""
+    from swsllm_nb.proxy.settings import data_folder
     from swsllm_nb.proxy.views import public_account
 
     found = _with_store(folder, lambda store, _: store.account(name))
     if found is None:
-        raise ValueError(f"There is no account {name!r}. 'swsllm account list' shows them all.")
+        place = data_folder(folder)
+        raise ValueError(
+            f"There is no account {name!r} in {place}. 'swsllm account list' shows those there are."
+        )
     _print(public_account(found), as_json)
+
+
+def _author() -> str:
+    """Who acts, for the ledger; a container's user may have no name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "staff"
 
 
 def _with_store(

@@ -4,31 +4,33 @@ A price of $1 per million tokens is 1,000,000 pico-dollars per token, so every p
 price is a whole number and sums are exact. No function here takes or gives a float.
 """
 
-from decimal import ROUND_FLOOR, ROUND_HALF_UP, Decimal, InvalidOperation
+import re
+from decimal import ROUND_FLOOR, ROUND_HALF_UP, Decimal
 
 __all__ = ["PICO_PER_USD", "pico_from_usd", "show_cost", "show_left", "usd_text"]
 
 PICO_PER_USD = 10**12
 _CENT_PICO = PICO_PER_USD // 100
+_AMOUNT = re.compile(r"\s*(-)?(\d{1,9})(?:\.(\d{1,12})0*)?\s*", re.ASCII)
 
 
 def pico_from_usd(amount: str | int | Decimal) -> int:
     """Pico-dollars of an amount in dollars, such as ``"2.50"``.
 
-    Raises ValueError for what is not a number of dollars, for a float (it is rarely what was
-    written), and for more than 12 decimals.
+    Raises ValueError for what is not a number of dollars below a billion, for a float (it is
+    rarely what was written), and for more than 12 decimals.
     """
     if isinstance(amount, (bool, float)):
         raise ValueError(f"{amount!r} is not an exact amount; write it as text, such as '2.50'.")
-    try:
-        exact = Decimal(amount) * PICO_PER_USD
-    except InvalidOperation:
+    written = _AMOUNT.fullmatch(f"{amount:f}" if isinstance(amount, Decimal) else str(amount))
+    if written is None:
         raise ValueError(
-            f"{amount!r} is not an amount in dollars; write it such as '2.50'."
-        ) from None
-    if not exact.is_finite() or exact != exact.to_integral_value():
-        raise ValueError(f"{amount!r} is not an amount in dollars with at most 12 decimals.")
-    return int(exact)
+            f"{str(amount)[:40]!r} is not an amount in dollars; write it such as '2.50', with at "
+            "most 12 decimals."
+        )
+    sign, dollars, decimals = written.groups(default="")
+    pico = int(dollars) * PICO_PER_USD + int(decimals.ljust(12, "0"))
+    return -pico if sign else pico
 
 
 def usd_text(pico: int) -> str:

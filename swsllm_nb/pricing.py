@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -130,17 +130,19 @@ def bound(
 def default_catalogue() -> Catalogue:
     """The catalogue that comes with the package."""
     text = resources.files("swsllm_nb").joinpath("catalogue.json").read_text("utf-8")
-    return catalogue_from_json(text)
+    return catalogue_from_json(text, datetime.now(UTC).date())
 
 
-def catalogue_from_json(text: str) -> Catalogue:
+def catalogue_from_json(text: str, day: date) -> Catalogue:
+    """The catalogue with the prices of a day. Raises ValueError for a price that is too fine."""
     document = json.loads(text)
     fields = frozenset(document["fields"])
-    return Catalogue(tuple(_model(row, fields) for row in document["models"]))
+    return Catalogue(tuple(_model(row, fields, day) for row in document["models"]))
 
 
-def _model(row: dict[str, Any], fields: frozenset[str]) -> Model:
-    price = max(row["prices"], key=lambda version: date.fromisoformat(version["valid_from"]))
+def _model(row: dict[str, Any], fields: frozenset[str], day: date) -> Model:
+    known = [price for price in row["prices"] if date.fromisoformat(price["valid_from"]) <= day]
+    price = max(known, key=lambda version: date.fromisoformat(version["valid_from"]))
     return Model(
         id=row["id"],
         aliases=tuple(row["aliases"]),

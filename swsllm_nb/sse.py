@@ -26,6 +26,11 @@ class Event:
     data: bytes | None
     comment: bytes | None = None
 
+    @property
+    def is_done(self) -> bool:
+        """Whether this is the ``[DONE]`` that ends a stream of chunks."""
+        return self.data is not None and self.data.strip() == DONE
+
 
 class Scanner:
     """Cuts a stream into events, however the network cut it."""
@@ -44,6 +49,11 @@ class Scanner:
             start = boundary.end()
         del self._rest[:start]
         return events
+
+    @property
+    def pending_bytes(self) -> int:
+        """The length of ``rest``."""
+        return len(self._rest)
 
     @property
     def rest(self) -> bytes:

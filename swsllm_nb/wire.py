@@ -71,6 +71,10 @@ attempt's number, from 0. An unknown number is NA or NaN, an unknown text is emp
 """
 
 
+_TOKENS_LIMIT: Final = 10**9
+"""No context is a thousandth as large; what states more is broken and not to be charged."""
+
+
 @dataclass(frozen=True)
 class Usage:
     """The tokens of one call; cached ones are in the prompt's, reasoning in the completion's."""
@@ -96,7 +100,7 @@ def usage_from_body(body: Any) -> Usage | None:
         prompt.get("cache_write_tokens") or 0,
         completion.get("reasoning_tokens") or 0,
     )
-    believed = [count for count in counts if type(count) is int and count >= 0]
+    believed = [count for count in counts if type(count) is int and 0 <= count < _TOKENS_LIMIT]
     if len(believed) != len(counts):
         return None
     usage = Usage(*believed)

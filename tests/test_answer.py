@@ -1,7 +1,9 @@
 """``ask()``: an answer with its cost, a mistake as one sentence, a stop that works at once."""
 
+import json
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -14,12 +16,12 @@ import pytest
 from fake_openai import FakeOpenAI, Scripted, error
 
 import swsllm_nb
-from swsllm_nb.notebook import answer as answer_module
+from swsllm_nb.notebook import asking
 from swsllm_nb.notebook.answer import Answer
 from swsllm_nb.notebook.calls import CallLog, log_path
 from swsllm_nb.notebook.connection import Connection
 from swsllm_nb.notebook.course import Course
-from swsllm_nb.notebook.errors import CallFailed, Interrupted, Trouble, explain, scrub
+from swsllm_nb.notebook.errors import CallFailed, Interrupted, LLMError, Trouble, explain, scrub
 from swsllm_nb.wire import Usage
 
 KEY = "sk-marked-0123456789abcdef"
@@ -106,7 +108,7 @@ def test_what_had_come_of_a_cut_answer_is_kept(server: FakeOpenAI, course: Cours
 def test_a_server_that_hangs_is_one_sentence_and_is_not_asked_again(
     server: FakeOpenAI, course: Course, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(answer_module, "_TIMEOUT_SECONDS", 0.2)
+    monkeypatch.setattr(asking, "_TIMEOUT_SECONDS", 0.2)
     server.default = Scripted(hang="before headers")
     with pytest.raises(CallFailed, match="did not answer in time"):
         course.ask("Hi")
@@ -266,3 +268,91 @@ def test_an_error_of_a_server_that_speaks_another_dialect_is_read(
     server.answers.append(Scripted(status=403, body=error("Your course is over.")))
     with pytest.raises(CallFailed, match="Your course is over"):
         course.ask("Hi")
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "sentence"),
+    [
+        ("unknown_url", "Invalid URL (POST /x). There are GET /models and GET /model.", "base URL"),
+        ("", "There is no page /v1/model, and no models.", "base URL"),
+        ("model_not_found", "", "choose one with -m"),
+        ("404", "The model `x` does not exist.", "choose one with -m"),
+        ("not_found_error", 'Model "x" not found, try pulling it.', "choose one with -m"),
+    ],
+)
+def test_a_404_is_about_the_model_or_about_the_address(
+    code: str, message: str, sentence: str
+) -> None:
+    assert sentence in str(explain(Trouble(code=code, status=404, message=message)))
+
+
+@pytest.mark.parametrize(
+    ("code", "status"), [("upstream_failed", 502), ("proxy_failed", 500), ("upstream_failed", None)]
+)
+def test_what_our_proxy_says_of_a_fault_stands_alone(code: str, status: int | None) -> None:
+    said = "The model's server failed. Nothing was charged; try again in a moment."
+    assert str(explain(Trouble(code=code, status=status, message=said))) == said
+    assert "run the cell again" in str(explain(Trouble(code=code, status=status))).lower()
+
+
+def test_what_our_proxy_says_in_the_middle_of_a_stream_stands_alone(
+    server: FakeOpenAI, course: Course
+) -> None:
+    said = "The model's server broke off the answer. Its upper bound of $0.01 is charged."
+    event = json.dumps(error(said, "upstream_failed"))
+    server.answers.append(
+        Scripted(body=f"data: {event}\n\n", headers={"content-type": "text/event-stream"})
+    )
+    with pytest.raises(CallFailed) as failure:
+        course.ask("Hi")
+    assert str(failure.value) == said
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("application/json", "{}"),
+        ("text/event-stream", "{}"),
+        ("text/event-stream", "data: {}\n\n"),
+        ("text/event-stream", "data: {}\n\ndata: [DONE]\n\n"),
+    ],
+)
+def test_an_answer_without_choices_is_no_chat_completion(
+    server: FakeOpenAI, course: Course, kind: str, body: str
+) -> None:
+    server.answers.append(Scripted(body=body, headers={"content-type": kind}))
+    with pytest.raises(CallFailed, match="no chat completion"):
+        course.ask("Hi")
+    assert list(course.log()["error_code"]) == ["unreadable"]
+
+
+@pytest.mark.parametrize("kind", ["application/json", "text/html"])
+def test_an_empty_page_is_no_chat_completion(server: FakeOpenAI, course: Course, kind: str) -> None:
+    server.answers.append(Scripted(body="", headers={"content-type": kind}))
+    with pytest.raises(CallFailed, match="no chat completion"):
+        course.ask("Hi")
+
+
+@pytest.mark.parametrize(
+    ("prompt", "temperature", "sentence"),
+    [
+        ("", None, "no question"),
+        (" \n", None, "no question"),
+        ("Hi", float("nan"), "number from 0 to 2"),
+        ("Hi", float("inf"), "number from 0 to 2"),
+    ],
+)
+def test_what_cannot_be_asked_is_not_sent(
+    server: FakeOpenAI, course: Course, prompt: str, temperature: float | None, sentence: str
+) -> None:
+    with pytest.raises(LLMError, match=sentence):
+        course.ask(prompt, temperature=temperature)
+    assert not server.requests
+
+
+def test_an_answer_is_a_value_that_knows_no_mistakes() -> None:
+    script = (
+        "import sys, swsllm_nb.notebook.answer\nprint('swsllm_nb.notebook.errors' in sys.modules)\n"
+    )
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert run.stdout == "False\n"

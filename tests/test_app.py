@@ -52,21 +52,23 @@ def run(folder: Path, act: Act, *scripts: Scripted, prefix: str = "/course") -> 
 
 
 PATHS = ["/course", "/course/v1", "", "/v1", "//course", "/course//v1"]
+ENDINGS = ["", "/"]
 
 
+@pytest.mark.parametrize("ending", ENDINGS)
 @pytest.mark.parametrize("base", PATHS)
 def test_every_path_answers_under_the_prefix_and_without_it_with_and_without_v1(
-    tmp_path: Path, base: str
+    tmp_path: Path, base: str, ending: str
 ) -> None:
     async def act(client: httpx2.AsyncClient) -> list[int]:
         answers = [
-            await client.post(f"http://proxy{base}/chat/completions", json=QUESTION),
-            await client.get(f"http://proxy{base}/models"),
-            await client.get(f"http://proxy{base}/models/gpt-4o-mini"),
-            await client.get(f"http://proxy{base}/account"),
-            await client.get(f"http://proxy{base}/usage"),
-            await client.get(f"http://proxy{base}/readyz"),
-            await client.head(f"http://proxy{base}/models"),
+            await client.post(f"http://proxy{base}/chat/completions{ending}", json=QUESTION),
+            await client.get(f"http://proxy{base}/models{ending}"),
+            await client.get(f"http://proxy{base}/models/gpt-4o-mini{ending}"),
+            await client.get(f"http://proxy{base}/account{ending}"),
+            await client.get(f"http://proxy{base}/usage{ending}"),
+            await client.get(f"http://proxy{base}/readyz{ending}"),
+            await client.head(f"http://proxy{base}/models{ending}"),
         ]
         return [answer.status_code for answer in answers]
 
@@ -82,6 +84,9 @@ def test_every_path_answers_under_the_prefix_and_without_it_with_and_without_v1(
         ("GET", "/models/gpt-5", 404),
         ("GET", "/coursework/models", 404),
         ("GET", "/usage?limit=-1", 400),
+        ("GET", "/usage?limit=0", 400),
+        ("GET", "/usage?until=9999-12-31T23:59:59-23:59", 400),
+        ("GET", "/usage?cursor=" + "9" * 5000, 400),
         ("GET", "/usage?limit=1001", 400),
         ("GET", "/usage?cursor=x", 400),
         ("GET", "/usage?since=yesterday", 400),
@@ -167,6 +172,49 @@ def test_a_stream_that_hangs_midway_tells_its_cost_and_ends_in_an_error_event(
         assert nothing == ""
 
     run(tmp_path, act, Scripted(hang="mid stream"))
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("status", [200, 202, 307])
+def test_an_error_in_an_answer_that_is_none_keeps_its_secrets_and_costs_the_hold(
+    tmp_path: Path, status: int, stream: bool
+) -> None:
+    error = '{"error": {"message": "project proj_x of sk-teacher", "code": "boom"}}'
+    body = f"data: {error}\n\ndata: [DONE]\n\n" if stream and status == 200 else error
+
+    async def act(client: httpx2.AsyncClient) -> None:
+        answer = await client.post("/chat/completions", json={**QUESTION, "stream": stream})
+        assert "teacher" not in answer.text
+        assert "proj_x" not in answer.text
+        assert "upstream_failed" in answer.text
+        (_, row) = (await client.get("/usage")).json()["data"]
+        assert row["state"] == "unconfirmed"
+
+    run(tmp_path, act, Scripted(status=status, body=body))
+
+
+@pytest.mark.parametrize("end", ["data: [DONE]\n", "data: [DONE] \n\n", "data: [DONE]"])
+def test_a_done_that_is_not_quite_one_ends_a_stream_all_the_same(tmp_path: Path, end: str) -> None:
+    usage = '{"choices": [], "usage": {"prompt_tokens": 1, "completion_tokens": 1}}'
+
+    async def act(client: httpx2.AsyncClient) -> None:
+        answer = await client.post("/chat/completions", json={**QUESTION, "stream": True})
+        assert answer.text.strip() == "data: [DONE]"
+        (_, row) = (await client.get("/usage")).json()["data"]
+        assert row["state"] == "settled"
+
+    run(tmp_path, act, Scripted(body=f"data: {usage}\n\n{end}"))
+
+
+def test_json_without_end_costs_the_hold_and_breaks_nothing(tmp_path: Path) -> None:
+    async def act(client: httpx2.AsyncClient) -> None:
+        answer = await client.post("/chat/completions", json=QUESTION)
+        assert answer.status_code == 502
+        refused = await client.post("/chat/completions", json=QUESTION)
+        assert refused.status_code == 400
+
+    deep = "[" * 100_000
+    run(tmp_path, act, Scripted(body=deep), Scripted(status=400, body=deep))
 
 
 def test_a_fault_of_the_proxy_is_an_openai_shaped_error_without_details(

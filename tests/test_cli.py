@@ -6,11 +6,12 @@ import signal
 import subprocess
 import sys
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from fake_openai import FakeOpenAI, Scripted
-from openai import OpenAI
+from openai import APIConnectionError, OpenAI
 from proxies import clean_environment, running_proxy
 
 
@@ -104,12 +105,46 @@ def test_serve_says_when_its_port_is_taken(tmp_path: Path) -> None:
     assert f"Cannot listen on 127.0.0.1:{port}" in sentence(run)
 
 
-@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
+STOPS = [signal.SIGTERM, signal.SIGINT, *([signal.SIGHUP] if os.name == "posix" else [])]
+
+
+@pytest.mark.parametrize("stop", STOPS)
 def test_serve_ends_in_peace_when_told_to_stop(tmp_path: Path, stop: signal.Signals) -> None:
     with running_proxy(tmp_path) as proxy:
         proxy.process.send_signal(stop)
         assert proxy.process.wait(30) == 0
     assert list((tmp_path / "processes").iterdir()) == []
+
+
+@pytest.mark.parametrize("stop", STOPS)
+def test_serve_hears_a_stop_that_comes_before_it_serves(
+    tmp_path: Path, stop: signal.Signals
+) -> None:
+    command = [sys.executable, "-m", "swsllm_nb", "serve", "--upstream", "practice", "--port", "0"]
+    with subprocess.Popen(
+        [*command, "--data", str(tmp_path)],
+        env=clean_environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.send_signal(stop)
+        assert process.wait(30) == 0
+
+
+@pytest.mark.parametrize("damage", ["a folder", "not a database", "a secret"])
+def test_a_data_folder_that_cannot_be_used_is_one_sentence(tmp_path: Path, damage: str) -> None:
+    swsllm("account", "add", "ada", "--budget", "5", "--data", str(tmp_path))
+    database = tmp_path / "swsllm.sqlite3"
+    if damage == "a secret":
+        (tmp_path / "secret").write_text("")
+    else:
+        for file in tmp_path.glob("swsllm.sqlite3*"):
+            file.unlink()
+        database.mkdir() if damage == "a folder" else database.write_text("x" * 5000)
+    run = swsllm("account", "list", "--data", str(tmp_path))
+    assert str(tmp_path) in sentence(run)
 
 
 def test_serve_that_is_told_to_stop_lets_a_running_stream_finish(tmp_path: Path) -> None:
@@ -133,19 +168,25 @@ def test_serve_that_is_told_to_stop_lets_a_running_stream_finish(tmp_path: Path)
 def test_holds_of_a_killed_process_are_charged_as_unconfirmed_and_those_of_a_living_one_are_not(
     tmp_path: Path,
 ) -> None:
-    with FakeOpenAI(default=Scripted(hang="before headers")) as upstream:
+    with (
+        FakeOpenAI(default=Scripted(hang="before headers")) as upstream,
+        ThreadPoolExecutor() as pool,
+    ):
         with running_proxy(tmp_path, upstream=upstream.base_url) as proxy:
-            key = proxy.add_account("ada").key
-            client = OpenAI(base_url=proxy.base_url, api_key=key, max_retries=0, timeout=0.5)
-            with pytest.raises(Exception, match="timed out"):
-                client.chat.completions.create(
-                    model="gpt-4o-mini", messages=[{"role": "user", "content": "Hi"}]
-                )
+            client = OpenAI(
+                base_url=proxy.base_url, api_key=proxy.add_account("ada").key, max_retries=0
+            )
+            call = pool.submit(
+                client.chat.completions.create,
+                model="gpt-4o-mini",
+                messages=[{"role": "user", "content": "Hi"}],
+            )
             upstream.wait_for_requests(1)
             proxy.assert_adds_up()
             assert [row["state"] for row in proxy.calls("ada")] == ["held"]
             proxy.process.kill()
-            proxy.process.wait(30)
+            with pytest.raises(APIConnectionError):
+                call.result(30)
         with running_proxy(tmp_path) as again:
             (row,) = again.calls("ada")
             assert (row["state"], row["amount_pico"]) == ("unconfirmed", row["hold_pico"])

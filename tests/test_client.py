@@ -2,23 +2,32 @@
 
 import gc
 import json
+import socket
+import ssl
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import openai
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from fake_openai import FakeOpenAI, Scripted, error
 from pydantic import BaseModel
 
 import swsllm_nb
 from swsllm_nb.notebook.calls import Call, Whereabouts
-from swsllm_nb.notebook.client import build_client
+from swsllm_nb.notebook.client import build_client, trouble_of
 from swsllm_nb.notebook.connection import Connection
+from swsllm_nb.notebook.errors import explain
 from swsllm_nb.wire import Usage
 
 KEY = "sk-marked-0123456789abcdef"
@@ -360,3 +369,58 @@ def test_loading_the_extension_imports_nothing_heavy_and_says_nothing() -> None:
         check=True,
     )
     assert (run.stdout, run.stderr) == ("[]\n", "")
+
+
+def test_a_server_without_tls_is_not_called_absent(rig: Rig) -> None:
+    assert "http:// or with https://" in _sentence_of(rig.server.base_url.replace("http", "https"))
+
+
+def test_a_certificate_that_nobody_vouches_for_is_not_called_absent(tmp_path: Path) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(_certificate(tmp_path / "own.pem"))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def shake_hands() -> None:
+            with suppress(OSError):
+                context.wrap_socket(listener.accept()[0], server_side=True).close()
+
+        greeter = threading.Thread(target=shake_hands)
+        greeter.start()
+        sentence = _sentence_of(f"https://127.0.0.1:{listener.getsockname()[1]}/v1")
+        greeter.join(10)
+    assert "does not trust the certificate" in sentence
+
+
+def test_a_server_that_is_not_there_is_called_absent() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = f"https://127.0.0.1:{listener.getsockname()[1]}/v1"
+    assert "No server answers" in _sentence_of(address)
+
+
+def _sentence_of(base_url: str) -> str:
+    connection = Connection(base_url, KEY, "test")
+    client, _ = build_client(connection, lambda call: None, Whereabouts)
+    with client, pytest.raises(openai.APIConnectionError) as failure:
+        client.with_options(max_retries=0).chat.completions.create(
+            model="gpt-4o-mini", messages=MESSAGES
+        )
+    return str(explain(trouble_of(failure.value)))
+
+
+def _certificate(path: Path) -> Path:
+    """A key and a certificate that it signed itself, in one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .sign(key, hashes.SHA256())
+    )
+    encoding = serialization.Encoding.PEM
+    private = key.private_bytes(
+        encoding, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    path.write_bytes(private + certificate.public_bytes(encoding))
+    return path

@@ -220,7 +220,7 @@ def test_a_stream_cut_after_its_usage_costs_what_was_used(
 ) -> None:
     upstream.answers.append(Scripted(cut="before done"))
     stream = student.client.chat.completions.create(model=MINI, messages=HI, stream=True)
-    with pytest.raises(openai.APIError):
+    with pytest.raises(openai.APIError, match=r"had said what it used.*\$0\.0000054 is charged"):
         list(stream)
     student.assert_settled()
 

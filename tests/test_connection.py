@@ -101,3 +101,48 @@ def test_the_key_is_shown_by_its_beginning_only() -> None:
     assert KEY not in repr(connection)
     assert connection.shown_key == "sk-mar…"
     assert Connection(URL, "abc", "").shown_key == "a…"
+
+
+@pytest.mark.parametrize("ending", ["", "/", "/chat/completions", "/chat/completions/"])
+def test_the_address_of_the_chat_completions_is_understood(tmp_path: Path, ending: str) -> None:
+    pair = {"SWSLLM_BASE_URL": URL + ending, "SWSLLM_API_KEY": KEY}
+    assert find(pair, tmp_path).base_url == URL
+    assert find({}, tmp_path, base_url=URL + ending, api_key=KEY).base_url == URL
+    assert find(pair, tmp_path, base_url=URL).base_url == URL
+
+
+def test_a_lone_base_url_is_seen(tmp_path: Path) -> None:
+    lone = {"SWSLLM_BASE_URL": URL}
+    with pytest.raises(NotConnected, match=r"SWSLLM_BASE_URL in the environment.*, but no key"):
+        find(lone, tmp_path)
+    (tmp_path / ".env").write_text(f"OPENAI_BASE_URL={URL}\n")
+    with pytest.raises(NotConnected, match=r"OPENAI_BASE_URL in .*\.env\), but no key beside it"):
+        find({}, tmp_path)
+
+
+def test_a_key_and_a_base_url_of_two_places_are_both_named(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text(f"SWSLLM_API_KEY={KEY}\n")
+    with pytest.raises(NotConnected, match="not in one place") as failure:
+        find({"SWSLLM_BASE_URL": URL}, tmp_path)
+    assert "SWSLLM_BASE_URL in the environment" in str(failure.value)
+    assert f"SWSLLM_API_KEY in {tmp_path / '.env'}" in str(failure.value)
+
+
+def test_what_is_wrong_in_the_environment_is_corrected_there(tmp_path: Path) -> None:
+    for pair, name in (
+        ({"SWSLLM_BASE_URL": "host/v1", "SWSLLM_API_KEY": KEY}, "SWSLLM_BASE_URL"),
+        ({"OPENAI_BASE_URL": URL, "OPENAI_API_KEY": "two words"}, "OPENAI_API_KEY"),
+    ):
+        with pytest.raises(NotConnected, match=rf"\({name} in the environment\)") as failure:
+            find(pair, tmp_path)
+        assert "the environment goes before every .env file" in str(failure.value)
+        assert "Put these two lines" not in str(failure.value)
+
+
+def test_what_is_wrong_in_an_env_file_is_corrected_there(tmp_path: Path) -> None:
+    path = tmp_path / ".env"
+    path.write_text(f"SWSLLM_BASE_URL=host/v1\nSWSLLM_API_KEY={KEY}\n")
+    with pytest.raises(NotConnected, match=r"no address.*Correct it there") as failure:
+        find({}, tmp_path)
+    assert f"(SWSLLM_BASE_URL in {path})" in str(failure.value)
+    assert "goes before" not in str(failure.value)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
-from proxies import RunningProxy, clean_environment
+from proxies import RunningProxy, clean_environment, end, wait_until_ready
 from traitlets.config import Config
 
 REPOSITORY = Path(__file__).parents[1]
@@ -71,8 +71,10 @@ def test_every_other_command_is_one_of_ours_and_does_what_it_says(tmp_path: Path
     )
     with server:
         assert server.stdout is not None
-        assert re.match(r"http://127\.0\.0\.1:\d+/sws-llm-proxy$", server.stdout.readline())
-        server.terminate()
+        base_url = server.stdout.readline().strip()
+        assert re.match(r"http://127\.0\.0\.1:\d+/sws-llm-proxy$", base_url)
+        wait_until_ready(base_url, server)
+        end(server)
     shown = subprocess.run(
         show, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
     )

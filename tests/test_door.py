@@ -45,3 +45,7 @@ def test_the_version_is_the_distributions() -> None:
 def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         swsllm_nb.nonsense  # noqa: B018
+
+
+def test_without_a_connection_there_is_no_last_answer() -> None:
+    assert swsllm_nb.last() is None

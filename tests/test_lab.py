@@ -90,8 +90,9 @@ print(json.dumps({"account": account, "names": sorted(secrets)}))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc for what is left running")
+@pytest.mark.parametrize("stop", ["SIGINT", "SIGHUP"])
 def test_lab_gives_a_kernel_five_dollars_and_no_secret_and_leaves_nothing_running(
-    tmp_path: Path,
+    tmp_path: Path, stop: str
 ) -> None:
     mark = f"MARK_{os.getpid()}_{time.monotonic_ns()}"
     port = free_port()
@@ -113,7 +114,7 @@ def test_lab_gives_a_kernel_five_dollars_and_no_secret_and_leaves_nothing_runnin
         assert answer["names"] == ["SWSLLM_API_KEY", "SWSLLM_BASE_URL"]
         assert answer["account"]["budget_usd"] == "5.00"
         assert answer["account"]["remaining_usd"] == "5.00"
-        process.send_signal(signal.SIGINT)
+        process.send_signal(getattr(signal, stop))
         assert process.wait(WAIT_SECONDS) == 0
     assert not is_listening(port)
     assert not is_listening(proxy_port)
@@ -153,6 +154,8 @@ def test_kernels_get_address_and_key_and_no_other_secret_of_ours() -> None:
     teachers = {"PATH": "/bin", "SWSLLM_UPSTREAM_KEY": "a", "OPENAI_API_KEY": "b"}
     assert kernel_environment(teachers, "http://127.0.0.1:1", "sws-k") == {
         "PATH": "/bin",
+        "NO_PROXY": "127.0.0.1,localhost",
+        "no_proxy": "127.0.0.1,localhost",
         "SWSLLM_BASE_URL": "http://127.0.0.1:1",
         "SWSLLM_API_KEY": "sws-k",
     }

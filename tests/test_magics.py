@@ -1,10 +1,13 @@
 """``%%llm`` and ``%llm`` in a real shell, and the stop button in a real kernel."""
 
 import atexit
+import json
 import os
 import queue
+import re
 import time
 from collections.abc import Iterator
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,7 @@ from fake_openai import FakeOpenAI, Scripted, error
 from IPython.core.interactiveshell import ExecutionResult, InteractiveShell
 from IPython.utils.capture import capture_output
 from jupyter_client.manager import KernelManager
+from proxies import RunningProxy
 from traitlets.config import Config
 
 import swsllm_nb
@@ -115,6 +119,11 @@ def test_o3_mini_gets_its_own_word_for_the_longest_answer(
         ("%%llm -t warm\nHi", "warm"),
         ("%%llm -s Don't\nHi", "quotation mark"),
         ("%%llm -o 1x\nHi", "name of a variable"),
+        ("%%llm -o for\nHi", "name of a variable"),
+        ("%%llm -t nan\nHi", "number from 0 to 2"),
+        ("%%llm --temp 0.5\nHi", "does not take “--temp 0.5”"),
+        ("%%llm What is a token?\nHi", "The question goes below the %%llm line."),
+        ("%%llm What's a token?\nHi", "The question goes below the %%llm line."),
         ("%%llm\n\n  \n", "no question"),
         ("%llm What is love", "%%llm on the first line"),
         (f"%%llm -s {KEY}\nHi", "does not belong on a magic line"),
@@ -256,6 +265,17 @@ def test_the_status_says_where_which_key_and_what_is_left(
     assert len(swsllm_nb.log()) == 0
 
 
+def test_what_is_spent_and_what_is_left_add_up_to_the_budget(
+    connected: FakeOpenAI, shell: InteractiveShell
+) -> None:
+    connected.pages["/account"] = {
+        "budget_usd": "5.00",
+        "spend_usd": "3.674",
+        "remaining_usd": "1.326",
+    }
+    assert "$3.68 spent, $1.32 of $5.00 left" in Cell(shell, "%llm").shown
+
+
 def test_the_status_without_accounts_adds_up_the_log(
     connected: FakeOpenAI, shell: InteractiveShell
 ) -> None:
@@ -316,6 +336,8 @@ def test_the_manual_names_every_option(shell: InteractiveShell) -> None:
     manual = shell.find_cell_magic("llm").__doc__ or ""
     for option in ("--model", "--system", "--temperature", "--max-tokens", "--seed", "--stop"):
         assert option in manual
+    assert " %%llm [-m MODEL]" in manual
+    assert "ask_cell" not in manual
 
 
 def test_the_stop_button_ends_the_cell_and_keeps_what_had_come(
@@ -387,3 +409,22 @@ class _Outputs:
             if message["parent_header"].get("msg_id") == message_id:
                 yield message
         raise AssertionError("the kernel did not say it in time")
+
+
+def test_the_first_notebooks_answers_are_whole_sentences_of_the_practice_model(
+    practice_proxy: RunningProxy, shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SWSLLM_BASE_URL", practice_proxy.base_url)
+    monkeypatch.setenv("SWSLLM_API_KEY", practice_proxy.add_account("reader of the first answers").key)
+    path = Path(__file__).parents[1] / "notebooks" / "student" / "00_start_here.ipynb"
+    cells = json.loads(path.read_text("utf-8"))["cells"]
+    for cell in cells:
+        if cell["cell_type"] == "code":
+            Cell(shell, "".join(cell["source"])).result.raise_error()
+    prose = resources.files("swsllm_nb.proxy.practice").joinpath("english.txt").read_text("utf-8")
+    log = swsllm_nb.log()
+    assert len(log) == 4
+    for prompt, answer in zip(log["prompt"], log["answer"], strict=True):
+        assert answer in prose, f"{prompt} is answered by nonsense; choose another seed"
+        topics = [word for word in re.findall(r"\w+", prompt.lower()) if len(word) > 4]
+        assert any(topic in answer.lower() for topic in topics), f"{prompt} is not what it is about"

@@ -24,7 +24,22 @@ def test_text_is_exact_with_at_least_two_decimals(pico: int, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "amount", ["", "five", "1,5", "NaN", "inf", "0.0000000000001", 0.1, True, Decimal("sNaN")]
+    "amount",
+    [
+        "",
+        "five",
+        "1,5",
+        "NaN",
+        "inf",
+        "0.0000000000001",
+        0.1,
+        True,
+        Decimal("sNaN"),
+        "1e3",
+        "1e999999",
+        "5_0",
+        "1" * 10,
+    ],
 )
 def test_what_is_no_exact_amount_is_refused(amount: Any) -> None:
     with pytest.raises(ValueError, match="amount"):

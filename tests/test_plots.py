@@ -1,5 +1,6 @@
 """The burn-down picture, read back from its artists."""
 
+import re
 import subprocess
 import sys
 import time
@@ -126,6 +127,16 @@ def test_the_title_says_what_is_left_and_the_line_under_it_what_was_spent() -> N
     ax = burn_down(spending(1.0, 0.09), budget_usd=Decimal(5))
     assert ax.get_title("left") == "$3.91 of $5.00 left"
     assert "$1.09 spent · 2 calls in the log" in words(ax)
+
+
+@pytest.mark.parametrize(
+    "spent", ["3.674", "0.0134", "0.50005", "0.00028", "4.99988", "0.005", "5"]
+)
+def test_what_is_left_and_what_is_spent_add_up_to_the_budget(spent: str) -> None:
+    ax = burn_down(spending(float(spent)), budget_usd="5")
+    left, budget = (Decimal(text) for text in re.findall(r"\$([\d.]+)", ax.get_title("left")))
+    (footing,) = re.findall(r"\$([\d.]+) spent", words(ax))
+    assert left + Decimal(footing) == budget == 5
 
 
 def test_one_call_is_a_picture() -> None:

@@ -1,6 +1,7 @@
 """What a call costs and what it can cost at most."""
 
 import json
+from datetime import date
 from importlib import resources
 
 import pytest
@@ -53,7 +54,18 @@ def test_a_price_finer_than_a_pico_dollar_per_token_is_refused() -> None:
     document = json.loads(resources.files("swsllm_nb").joinpath("catalogue.json").read_text())
     document["models"][0]["prices"][0]["input_usd"] = "0.1500001"
     with pytest.raises(ValueError, match="too fine"):
-        catalogue_from_json(json.dumps(document))
+        catalogue_from_json(json.dumps(document), date(2026, 11, 23))
+
+
+def test_a_new_price_holds_from_its_day_on_and_not_before() -> None:
+    document = json.loads(resources.files("swsllm_nb").joinpath("catalogue.json").read_text())
+    prices = document["models"][0]["prices"]
+    prices.append({**prices[0], "valid_from": "2027-01-01", "input_usd": "9"})
+    before, after = (
+        catalogue_from_json(json.dumps(document), day).models[0].prices.input_pico
+        for day in (date(2026, 12, 31), date(2027, 1, 1))
+    )
+    assert (before, after) == (150_000, 9_000_000)
 
 
 def test_without_a_stated_maximum_the_rows_default_may_be_lowered_to_its_floor() -> None:

@@ -56,6 +56,15 @@ def test_a_redirect_does_not_carry_the_key_elsewhere() -> None:
     assert (status, other.requests) == (307, [])
 
 
+def test_a_refusal_is_given_without_our_key_and_not_for_ever() -> None:
+    body = "The key sk-secret is wrong. " + "x" * 1_000_000
+    with FakeOpenAI(Scripted(status=400, body=body)) as server:
+        status, told = post(server.base_url)
+    assert status == 400
+    assert told.startswith(b"The key ... is wrong.")
+    assert len(told) < 400_000
+
+
 def test_the_name_that_students_see_tells_no_credentials() -> None:
     assert HttpUpstream("https://ada:secret@api.example.org/v1", "sk-x").name == "api.example.org"
     assert "sk-x" not in repr(HttpUpstream("https://api.example.org", "sk-x"))

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import ROUND_CEILING, Decimal
 from typing import TYPE_CHECKING, Final
 
 from swsllm_nb.money import PICO_PER_USD, show_cost, show_left
@@ -9,7 +10,7 @@ from swsllm_nb.money import PICO_PER_USD, show_cost, show_left
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-__all__ = ["UNKNOWN", "Burn", "burn_from_frame"]
+__all__ = ["UNKNOWN", "Burn", "burn_from_frame", "show_spent"]
 
 NEEDED_COLUMNS: Final = ("at", "status", "cost_usd", "remaining_usd")
 
@@ -66,7 +67,7 @@ class Burn:
         # After a top-up the difference is not what was spent.
         if self.falls and self.amounts_usd[-1] <= self.amounts_usd[0]:
             least = "at least " if self.uncounted else ""
-            parts.insert(0, f"{least}{show_cost(self._change_pico)} spent")
+            parts.insert(0, f"{least}{show_spent(self._change_pico, self._left())} spent")
         if not self.falls:
             parts.append("budget unknown")
         if self.unknown:
@@ -79,6 +80,16 @@ class Burn:
     @property
     def _change_pico(self) -> int:
         return abs(_pico(self.amounts_usd[-1]) - _pico(self.amounts_usd[0]))
+
+
+def show_spent(spent_pico: int, shown_left: str) -> str:
+    """What was spent, beside what is left: rounded up to the same decimals.
+
+    What is left is rounded down, and the two must not add up to less than there was.
+    """
+    decimals = len(shown_left.partition(".")[2])
+    spent_usd = Decimal(spent_pico) / PICO_PER_USD
+    return f"${spent_usd.quantize(Decimal(1).scaleb(-decimals), ROUND_CEILING)}"
 
 
 def burn_from_frame(frame: "DataFrame", budget_usd: float | None) -> Burn:

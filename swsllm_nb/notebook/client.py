@@ -2,6 +2,7 @@
 
 import json
 import socket
+import ssl
 import threading
 import weakref
 import zlib
@@ -247,7 +248,14 @@ def _shut_down(network_stream: Any) -> None:
 
 def _connection_code(error: BaseException | None) -> str:
     unreached = (httpx2.ConnectError, httpx2.UnsupportedProtocol, httpx2.InvalidURL)
-    return "no_server" if isinstance(error, unreached) else "cut"
+    if not isinstance(error, unreached):
+        return "cut"
+    cause: BaseException | None = error
+    while cause and not isinstance(cause, ssl.SSLError):
+        cause = cause.__cause__ or cause.__context__
+    if cause is None:
+        return "no_server"
+    return "untrusted" if isinstance(cause, ssl.SSLCertVerificationError) else "no_tls"
 
 
 def _chat_body(request: httpx2.Request) -> dict[str, Any] | None:

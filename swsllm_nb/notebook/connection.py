@@ -1,7 +1,7 @@
 """Where calls go and which key pays for them: both from one source, never mixed."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -14,6 +14,9 @@ _PAIRS: Final = (
     ("SWSLLM_BASE_URL", "SWSLLM_API_KEY"),
     ("OPENAI_BASE_URL", "OPENAI_API_KEY"),
 )
+
+_IN_CODE: Final = "given in code"
+_ENV: Final = "the environment"
 
 _WHAT_TO_PASTE: Final = (
     "Put these two lines into a file named .env beside the notebook, with what your course page "
@@ -39,7 +42,10 @@ class Connection:
 
 @dataclass(frozen=True)
 class _Source:
-    name: str
+    """What one place gives; each name says where, such as ``SWSLLM_API_KEY in the environment``."""
+
+    url_name: str
+    key_name: str
     base_url: str
     key: str = field(repr=False)
 
@@ -57,22 +63,22 @@ def find_connection(
     default host, so that no course key is ever sent to OpenAI. Raises NotConnected.
     """
     if base_url and api_key:
-        return _checked(base_url, api_key, "given in code")
-    lonely: list[str] = []
+        return _checked(_Source(_IN_CODE, _IN_CODE, base_url, api_key), _IN_CODE)
+    lonely: list[_Source] = []
     for source in _sources(environ, start_folder):
         if api_key:
             break
         if source.key and base_url and source.base_url in ("", _tidy(base_url)):
-            return _checked(base_url, source.key, f"address given in code, key from {source.name}")
+            joined = replace(source, url_name=_IN_CODE, base_url=base_url)
+            return _checked(joined, f"address given in code, key from {source.key_name}")
         if source.key and source.base_url and not base_url:
-            return _checked(source.base_url, source.key, source.name)
-        if source.key:
-            lonely.append(source.name)
+            return _checked(source, source.key_name)
+        lonely.append(source)
     raise NotConnected(f"{_what_is_missing(base_url, api_key, lonely)} {_WHAT_TO_PASTE}")
 
 
 def _sources(environ: Mapping[str, str], start_folder: Path) -> Iterator[_Source]:
-    yield from _pairs(environ, "the environment")
+    yield from _pairs(environ, _ENV)
     path = _nearest_env_file(start_folder)
     if path:
         yield from _pairs(_read_env_file(path), str(path))
@@ -82,7 +88,8 @@ def _pairs(values: Mapping[str, str], place: str) -> Iterator[_Source]:
     for url_name, key_name in _PAIRS:
         base_url, key = values.get(url_name, ""), values.get(key_name, "")
         if base_url.strip() or key.strip():
-            yield _Source(f"{key_name} in {place}", _tidy(base_url), key.strip())
+            names = (f"{url_name} in {place}", f"{key_name} in {place}")
+            yield _Source(*names, _tidy(base_url), key.strip())
 
 
 def _nearest_env_file(start_folder: Path) -> Path | None:
@@ -102,11 +109,12 @@ def _read_env_file(path: Path) -> Mapping[str, str]:
 
 
 def _tidy(base_url: str) -> str:
-    return base_url.strip().rstrip("/")
+    """The base of an address, also where the whole address of the chat completions was pasted."""
+    return base_url.strip().rstrip("/").removesuffix("/chat/completions").rstrip("/")
 
 
-def _checked(base_url: str, key: str, source: str) -> Connection:
-    address, key = _tidy(base_url), key.strip()
+def _checked(source: _Source, shown_source: str) -> Connection:
+    address, key = _tidy(source.base_url), source.key.strip()
     try:
         parts = urlsplit(address)
         fits = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
@@ -115,22 +123,36 @@ def _checked(base_url: str, key: str, source: str) -> Connection:
     if not fits or "@" in parts.netloc or not address.isprintable() or " " in address:
         # Not quoted: who mixes the two lines up has put the key here.
         raise NotConnected(
-            f"The base URL ({source}) is no address: it begins with http:// or https://. "
-            f"{_WHAT_TO_PASTE}"
+            f"The base URL ({source.url_name}) is no address: it begins with http:// or "
+            f"https://. {_where_to_correct(source.url_name)}"
         )
     if not key.isascii() or not key.isprintable() or " " in key:
         raise NotConnected(
-            f"The key ({source}) holds characters that no key has, such as a space or “…”. "
-            f"{_WHAT_TO_PASTE}"
+            f"The key ({source.key_name}) holds characters that no key has, such as a space or "
+            f"“…”. {_where_to_correct(source.key_name)}"
         )
-    return Connection(address, key, source)
+    return Connection(address, key, shown_source)
 
 
-def _what_is_missing(base_url: str | None, api_key: str | None, lonely: list[str]) -> str:
+def _where_to_correct(name: str) -> str:
+    goes_first = "; the environment goes before every .env file" if name.endswith(_ENV) else ""
+    return f"Correct it there, then run the cell again{goes_first}."
+
+
+def _what_is_missing(base_url: str | None, api_key: str | None, lonely: list[_Source]) -> str:
     if api_key:
         return "A key was given in code, but no base URL: they come from one place."
     if base_url:
         return "A base URL was given in code, but there is no key that belongs to it."
-    if lonely:
-        return f"There is a key ({lonely[0]}), but no base URL beside it."
+    keys = [source.key_name for source in lonely if source.key]
+    addresses = [source.url_name for source in lonely if source.base_url]
+    if keys and addresses:
+        return (
+            f"There is a key ({keys[0]}) and a base URL ({addresses[0]}), but not in one place, so "
+            "they may not belong together."
+        )
+    if keys:
+        return f"There is a key ({keys[0]}), but no base URL beside it."
+    if addresses:
+        return f"There is a base URL ({addresses[0]}), but no key beside it."
     return "There is no key and no base URL yet."

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from swsllm_nb.money import pico_from_usd, usd_text
 from swsllm_nb.notebook.attempt import Ticket
 from swsllm_nb.notebook.calls import Call, CallLog, Whereabouts, log_path
 from swsllm_nb.notebook.connection import Connection, find_connection
-from swsllm_nb.notebook.errors import CallFailed, Interrupted, explain
+from swsllm_nb.notebook.errors import CallFailed, Interrupted, LLMError, explain
 from swsllm_nb.pricing import default_catalogue
 
 if TYPE_CHECKING:
@@ -67,10 +68,13 @@ class Course:
     ) -> "Answer":
         """Asks a question and waits for the whole answer; ``paint`` gets the text so far.
 
-        Raises CallFailed, or Interrupted. ``last`` is then what had come.
+        Raises CallFailed, or Interrupted, and ``last`` is then what had come; LLMError for what
+        cannot be asked, before anything is sent.
         """
-        from swsllm_nb.notebook.answer import Question, ask
+        from swsllm_nb.notebook.answer import Question
+        from swsllm_nb.notebook.asking import ask
 
+        _refuse_unsent(prompt, temperature)
         name = model or default_model()
         given = {
             "temperature": temperature,
@@ -152,6 +156,15 @@ def course_of_script(connection: Connection) -> Course:
     """The course where no notebook holds one; the same for the same connection, so that a loop
     of questions shares its connections and ``last()`` finds the answer."""
     return Course(connection, CallLog(log_path(connection)))
+
+
+def _refuse_unsent(prompt: str, temperature: float | None) -> None:
+    if not prompt.strip():
+        raise LLMError("There is no question: the text is empty, so nothing was sent.")
+    if temperature is not None and not isfinite(temperature):
+        raise LLMError(
+            f"A temperature is a number from 0 to 2, and {temperature} is not, so nothing was sent."
+        )
 
 
 def _paint_nothing(text: str) -> None:

@@ -10,7 +10,7 @@ Interrupted           the stop button: a KeyboardInterrupt, so that no ``except 
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from swsllm_nb.pricing import default_catalogue
@@ -103,6 +103,16 @@ _SENTENCES: Final[Mapping[str, _Sentence]] = {
         "No server answers at {base_url}. Check the address and that the proxy is running, "
         "then run the cell again."
     ),
+    "untrusted": _Sentence(
+        "This machine does not trust the certificate of {base_url}, so nothing was sent. Check the "
+        "address and this machine's clock; if both are right, " + _ASK_STAFF + ".",
+        final=True,
+    ),
+    "no_tls": _Sentence(
+        "No encrypted connection to {base_url} could be made, so nothing was sent. Check whether "
+        "the address begins with http:// or with https://; if it is right, " + _ASK_STAFF + ".",
+        final=True,
+    ),
     "timeout": _Sentence(
         f"The server at {{base_url}} did not answer in time. Run the cell again. {_MAY_COST}"
     ),
@@ -142,18 +152,24 @@ _SENTENCES: Final[Mapping[str, _Sentence]] = {
     "stopped_midway": _Sentence(
         "The server broke off the answer.{message} Run the cell again. " + _MAY_COST
     ),
+    "complete": _Sentence("{message}"),
     "other": _Sentence("The call failed.{message}", final=True),
 }
+
+_COMPLETE_CODES: Final = ("upstream_failed", "proxy_failed")
+"""What our proxy says with these codes names the cost and what to do: nothing is added to it."""
+
+_ALONE: Final = ("no_money", "complete")
 
 _NO_MONEY_FALLBACK: Final = f"Your budget is used up ({{status}}); {_ASK_STAFF} for more."
 
 
 def explain(trouble: Trouble, key: str = "") -> CallFailed:
     """The one sentence for what happened, without anything that looks like a key."""
-    kind = _kind(trouble)
+    message = _short(scrub(trouble.message, key))
+    kind = _kind(replace(trouble, message=message))
     sentence = _SENTENCES[kind]
     template = sentence.text
-    message = _short(scrub(trouble.message, key))
     if kind == "no_money" and not message:
         template = _NO_MONEY_FALLBACK
     text = template.format(
@@ -161,7 +177,7 @@ def explain(trouble: Trouble, key: str = "") -> CallFailed:
         status=trouble.status or "no status",
         model=repr(scrub(trouble.model, key)),
         models=", ".join((model.aliases or (model.id,))[0] for model in default_catalogue().models),
-        message=message if kind == "no_money" else message and f" It says: {message}",
+        message=message if kind in _ALONE else message and f" It says: {message}",
     )
     return CallFailed(text, trouble.code or str(trouble.status or ""), final=sentence.final)
 
@@ -185,14 +201,22 @@ def _kind(trouble: Trouble) -> str:
         return trouble.code
     if trouble.code == INSUFFICIENT_QUOTA:
         return "no_money"
+    if trouble.code in _COMPLETE_CODES and trouble.message:
+        return "complete"
     if status is None:
         return "stopped_midway" if trouble.code else "other"
     if trouble.code == RATE_LIMIT_EXCEEDED or status == 429:
         return "too_fast"
     if status == 404:
-        about_model = trouble.code == "model_not_found" or "model" in trouble.message.lower()
-        return "no_model" if about_model else "no_page"
+        return "no_model" if _is_about_model(trouble) else "no_page"
     return "wrong_key" if status == 401 else "refused" if status < 500 else "broken"
+
+
+def _is_about_model(trouble: Trouble) -> bool:
+    """Other servers have codes of their own for it, or none; a path may hold ``/models``."""
+    if trouble.code in ("model_not_found", "unknown_url"):
+        return trouble.code == "model_not_found"
+    return re.search(r"(?<![/\w])model\b", trouble.message, re.IGNORECASE) is not None
 
 
 def _short(message: str) -> str:

@@ -56,6 +56,8 @@ class Exchange:
         self._model_served = ""
         self._finish_reason = ""
         self._done = False
+        self._says_it_streams = False
+        self._has_choices = False
         self.error_code = ""
         self.error_param = ""
 
@@ -65,8 +67,9 @@ class Exchange:
         self._request_id = headers.get(wire.REQUEST_ID_HEADER, "")
         told = {field: headers.get(wire.cost_header(field)) for field in wire.COST_FIELDS}
         self._amounts = {field: _pico(usd) for field, usd in told.items()}
-        is_json = "json" in headers.get("content-type", "")
-        if self._body.get("stream") is True and status_code < 400 and not is_json:
+        kind = headers.get("content-type", "")
+        self._says_it_streams = "event-stream" in kind
+        if self._body.get("stream") is True and status_code < 400 and "json" not in kind:
             self._scanner = Scanner()
 
     def feed(self, chunk: bytes) -> bytes:
@@ -91,13 +94,16 @@ class Exchange:
         rest = self._scanner.rest
         if rest.strip() == b"data: " + DONE:
             self._done = True
-        elif rest.strip() and not self._events:
+        elif not self._events and (rest.strip() or not self._says_it_streams):
             self.error_code = "unreadable"
         return rest
 
     def call(self, ending: Ending, error_code: str = "") -> Call:
         """The row. ``closed``: the caller left; ``broken``: the answer never came to its end."""
         self._read_chunks()
+        came_to_its_end = ending == "complete" or self._done
+        if came_to_its_end and self._events and not self._has_choices:
+            self.error_code = self.error_code or "unreadable"
         latency_seconds = time.perf_counter() - self._started
         status = self._status(ending)
         cut = status == "failed" and ending == "complete" and not self.error_code
@@ -191,7 +197,7 @@ class Exchange:
     def _read_whole(self) -> None:
         document = _json_object(bytes(self._whole))
         self._read_completion(document, "message")
-        if isinstance(document.get("choices"), list):
+        if self._has_choices:
             self._done = True
         elif not self.error_code:
             refused = self._status_code is not None and self._status_code >= 400
@@ -206,6 +212,7 @@ class Exchange:
         if document.get("usage"):
             self._usage = usage_from_body(document)
         self._model_served = _text(document.get("model")) or self._model_served
+        self._has_choices = self._has_choices or isinstance(document.get("choices"), list)
         choice = _first_choice(document)
         self._finish_reason = _text(choice.get("finish_reason")) or self._finish_reason
         self._texts.append(_content(choice, part))

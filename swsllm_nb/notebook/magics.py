@@ -5,9 +5,10 @@ import shlex
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from keyword import iskeyword
 from pathlib import PurePath
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast
 
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_var_expand
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 __all__ = ["CourseMagics", "load", "magics_of", "unload"]
 
 
+_QUESTION_BELOW: Final = "The question goes below the %%llm line."
+
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 
 
@@ -43,7 +46,7 @@ class _Decorator(Protocol):
 # IPython's own decorators carry no types.
 _cell_magic = cast("Callable[[str], _Decorator]", cell_magic)
 _line_magic = cast("Callable[[str], _Decorator]", line_magic)
-_manual: Callable[[], _Decorator] = magic_arguments
+_manual: Callable[[str], _Decorator] = magic_arguments
 _option: Callable[..., _Decorator] = argument
 
 
@@ -68,7 +71,7 @@ class CourseMagics(Magics):
 
     @no_var_expand
     @_cell_magic("llm")
-    @_manual()
+    @_manual("%llm")
     @_option("-m", "--model", help="The model, by snapshot or short name, such as gpt-4o-mini.")
     @_option("-s", "--system", help="What the model is told about its role; quote several words.")
     @_option(
@@ -165,17 +168,24 @@ class CourseMagics(Magics):
     def _parse(self, line: str) -> _Options:
         self._refuse_key(line)
         parser: Any = getattr(self.ask_cell, "parser")  # noqa: B009  magic_arguments set it
+        parser.allow_abbrev = False  # IPython's constructor does not take it
         try:
-            chosen = vars(parser.parse_args(shlex.split(line)))
+            known, unknown = parser.parse_known_args(shlex.split(line))
         except ValueError:
             raise LLMError(
                 "A quotation mark on the %%llm line is not closed; put texts of several words "
-                'between two, such as -s "Be brief".'
+                f'between two, such as -s "Be brief". {_QUESTION_BELOW}'
             ) from None
         except UsageError as error:
             raise LLMError(f"The %%llm line: {error}. %%llm? shows what it takes.") from None
+        if unknown:
+            raise LLMError(
+                f"The %%llm line does not take “{' '.join(unknown)}”; %%llm? shows what it takes. "
+                + _QUESTION_BELOW
+            )
+        chosen = vars(known)
         out = chosen.pop("out")
-        if out is not None and not out.isidentifier():
+        if out is not None and (not out.isidentifier() or iskeyword(out)):
             raise LLMError(f"--out takes the name of a variable, and {out!r} cannot be one.")
         return _Options(out, MappingProxyType(chosen))
 

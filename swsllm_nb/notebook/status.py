@@ -3,6 +3,7 @@
 from math import isnan
 
 from swsllm_nb.money import PICO_PER_USD, show_cost, show_left
+from swsllm_nb.notebook.burn import show_spent
 from swsllm_nb.notebook.course import Course, default_model
 from swsllm_nb.notebook.errors import CallFailed
 
@@ -28,8 +29,8 @@ def _money(course: Course) -> str:
         return str(failure)
     if account is None:
         return _spend_of_log(course)
-    spent = show_cost(account.spend_pico)
     left = show_left(account.remaining_pico, account.budget_pico)
+    spent = show_spent(account.spend_pico, left)
     return f"{spent} spent, {left} of {show_left(account.budget_pico)} left"
 
 

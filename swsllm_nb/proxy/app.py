@@ -1,5 +1,6 @@
 """The proxy as one ASGI application: the completions path, and the views around it."""
 
+import asyncio
 import logging
 
 from swsllm_nb.pricing import Catalogue
@@ -8,7 +9,7 @@ from swsllm_nb.proxy.auth import Secret
 from swsllm_nb.proxy.completions import Completions
 from swsllm_nb.proxy.errors import ProxyFault
 from swsllm_nb.proxy.store import Store
-from swsllm_nb.proxy.upstream import Upstream
+from swsllm_nb.proxy.upstream import CONNECTIONS, Upstream
 from swsllm_nb.proxy.views import create_views
 
 __all__ = ["create_app"]
@@ -23,13 +24,14 @@ def create_app(
 
     ``prefix`` is empty or begins with a slash and ends without one.
     """
-    completions = Completions(catalogue, store, upstream, secret)
+    slots = asyncio.Semaphore(CONNECTIONS)
+    completions = Completions(catalogue, store, upstream, secret, slots)
     views = create_views(catalogue, store, secret, upstream.name)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        path = _inside(_inside(scope["path"], prefix), "/v1")
+        path = _inside(_inside(scope["path"], prefix), "/v1").rstrip("/") or "/"
         client = Client(send)
         target = completions if path == "/chat/completions" and scope["method"] == "POST" else views
         try:

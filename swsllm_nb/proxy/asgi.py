@@ -34,11 +34,11 @@ class Client:
     async def pass_on(self, message: MutableMapping[str, Any]) -> None:
         """Send a message of an application that knows ASGI itself."""
         self.started = True
-        await self._send(message)
+        await self._bounded(message)
 
     async def start(self, status: int, headers: Iterable[tuple[str, str]]) -> None:
         self.started = True
-        fields = [(name.encode(), value.encode("latin-1")) for name, value in headers]
+        fields = [(name.encode(), value.encode("latin-1", "replace")) for name, value in headers]
         await self._bounded({"type": "http.response.start", "status": status, "headers": fields})
 
     async def write(self, chunk: bytes) -> None:

@@ -29,11 +29,14 @@ class Secret:
     material: bytes = field(repr=False)
 
     @classmethod
-    def of_text(cls, text: str) -> "Secret":
+    def of_text(cls, text: str, found_in: str = "SWSLLM_SECRET") -> "Secret":
         """Raises ValueError for what is not ``1:`` and at least 32 characters."""
         version, _, material = text.strip().partition(":")
         if version != _SECRET_VERSION or len(material) < 32:
-            raise ValueError("SWSLLM_SECRET is not of the form '1:' and at least 32 characters.")
+            raise ValueError(
+                f"The secret in {found_in} is damaged: it is '1:' and at least 32 characters. "
+                "Restore it from a backup; with another one no key of any student works."
+            )
         return cls(material.encode())
 
     @classmethod
@@ -45,7 +48,7 @@ class Secret:
                 file.flush()
                 with suppress(FileExistsError):
                     os.link(file.name, path)
-        return cls.of_text(path.read_text("ascii"))
+        return cls.of_text(path.read_text("ascii", "replace"), str(path))
 
     def hash_key(self, key: str) -> bytes:
         """What a key is looked up by. Keys are random, so that a fast keyed hash is enough."""

@@ -11,7 +11,8 @@ ProxyError
 │   └── BudgetReserved      other calls in flight hold the rest: try again
 ├── UpstreamRefusal     the upstream said no, and billed nothing
 ├── UpstreamFailure     the upstream failed
-│   └── UpstreamUnknown     and may have billed: a retry could cost twice
+│   ├── UpstreamUnknown     and may have billed: a retry could cost twice
+│   └── ProxyNotAdmitted    the upstream refuses the proxy itself: no retry can help
 └── ProxyFault          a fault of the proxy itself
 """
 
@@ -32,6 +33,7 @@ __all__ = [
     "NoSuchPage",
     "ProxyError",
     "ProxyFault",
+    "ProxyNotAdmitted",
     "Unauthenticated",
     "UpstreamFailure",
     "UpstreamRefusal",
@@ -90,6 +92,9 @@ class UpstreamFailure(ProxyError): ...
 class UpstreamUnknown(UpstreamFailure): ...
 
 
+class ProxyNotAdmitted(UpstreamFailure): ...
+
+
 class ProxyFault(ProxyError): ...
 
 
@@ -123,7 +128,8 @@ _TABLE: Final[dict[type[ProxyError], _Row]] = {
     UpstreamRefusal: _Row(400, "invalid_request_error", None),
     UpstreamFailure: _Row(502, "server_error", "upstream_failed"),
     UpstreamUnknown: _Row(502, "server_error", "upstream_failed", _FINAL),
-    ProxyFault: _Row(500, "server_error", "proxy_failed"),
+    ProxyNotAdmitted: _Row(502, "server_error", "upstream_failed", _FINAL),
+    ProxyFault: _Row(500, "server_error", "proxy_failed", _FINAL),
 }
 
 

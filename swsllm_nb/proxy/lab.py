@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from swsllm_nb.proxy import staff
-from swsllm_nb.proxy.serve import ignore_raised_signals, proxy_server
+from swsllm_nb.proxy.serve import StopSignals, proxy_server
 from swsllm_nb.proxy.settings import Settings
 from swsllm_nb.proxy.store import Store
 
@@ -38,13 +38,14 @@ class Lab:
         """Run until Ctrl-C or until JupyterLab ends; gives JupyterLab's exit code."""
         if find_spec("jupyterlab") is None:
             raise ModuleNotFoundError(name="jupyterlab")
-        ignore_raised_signals()
+        signals = StopSignals()
         async with Store(settings.folder) as store:
             name = f"lab-{datetime.now().astimezone():%Y%m%d-%H%M%S}-{os.getpid()}"
             made = await staff.add_account(
                 store, settings.secret, name, LAB_BUDGET_USD, author="swsllm lab"
             )
-            async with proxy_server(settings, store) as server:
+            async with proxy_server(settings, store, grace_seconds=_STOP_SECONDS) as server:
+                signals.watch(server)
                 serving = asyncio.create_task(server.run())
                 announce(f"Proxy with a practice model: {server.base_url}")
                 announce(f"Account {name}: ${LAB_BUDGET_USD}, made for this run. Ctrl-C stops it.")
@@ -88,7 +89,12 @@ def kernel_environment(environ: Mapping[str, str], base_url: str, key: str) -> d
     """The environment of JupyterLab and its kernels, without any secret but the course key."""
     ours = ("SWSLLM_", "OPENAI_")
     kept = {name: value for name, value in environ.items() if not name.startswith(ours)}
-    return kept | {"SWSLLM_BASE_URL": base_url, "SWSLLM_API_KEY": key}
+    # A university's HTTP proxy can neither reach this machine's loopback nor should see the key.
+    direct = {
+        name: ",".join(filter(None, (environ.get(name), "127.0.0.1,localhost")))
+        for name in ("NO_PROXY", "no_proxy")
+    }
+    return kept | direct | {"SWSLLM_BASE_URL": base_url, "SWSLLM_API_KEY": key}
 
 
 def notebook_folder(told: Path | None) -> Path:

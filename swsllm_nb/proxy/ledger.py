@@ -91,22 +91,26 @@ def reserve(connection: sqlite3.Connection, intent: Intent) -> Hold:
     Raises BudgetExhausted, BudgetReserved, or Unauthenticated where the key or the account went
     away since it was looked up.
     """
+    live = connection.execute(
+        "SELECT 1 FROM keys k JOIN accounts a ON a.id = k.account_id "
+        "WHERE k.id = ? AND k.revoked_at IS NULL AND a.enabled = 1",
+        (intent.key_id,),
+    ).fetchone()
+    if live is None:
+        raise Unauthenticated("This API key is no longer valid. Copy the current one and use it.")
     account = read_account(connection, intent.account_id)
-    bound = intent.bound
-    cap = bound.affordable_cap(account.remaining_pico)
+    cap = intent.bound.affordable_cap(account.remaining_pico)
     if cap is None:
         raise _refusal(account, intent)
-    hold_pico = bound.hold_pico(cap)
+    hold_pico = intent.bound.hold_pico(cap)
+    # On SQLite nobody writes since the reading above; the condition is the promise all the same.
     taken = connection.execute(
-        """
-        UPDATE accounts SET reserved_pico = reserved_pico + :hold
-        WHERE id = :account AND enabled = 1 AND spend_pico + reserved_pico + :hold <= budget_pico
-          AND EXISTS (SELECT 1 FROM keys WHERE id = :key AND revoked_at IS NULL)
-        """,
-        {"hold": hold_pico, "account": intent.account_id, "key": intent.key_id},
+        "UPDATE accounts SET reserved_pico = reserved_pico + :hold "
+        "WHERE id = :account AND spend_pico + reserved_pico + :hold <= budget_pico",
+        {"hold": hold_pico, "account": intent.account_id},
     )
     if taken.rowcount != 1:
-        raise Unauthenticated("This API key is no longer valid. Copy the current one and use it.")
+        raise _refusal(read_account(connection, intent.account_id), intent)
     _insert_hold(connection, intent, cap, hold_pico)
     return Hold(intent.request_id, account.id, intent.model.id, intent.model.prices, cap, hold_pico)
 

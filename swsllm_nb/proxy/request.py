@@ -4,33 +4,24 @@ Only the top level is looked at and rewritten: every nested value travels as the
 """
 
 import json
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from swsllm_nb.pricing import Catalogue, Model
+from swsllm_nb.proxy.body import Member, read_members
 from swsllm_nb.proxy.errors import BadRequest, ModelNotFound
 from swsllm_nb.proxy.rules import check_rules
 from swsllm_nb.tokens import count_tokens
 
-__all__ = ["ChatRequest", "Member", "read_chat_request"]
-
-_BLANK = re.compile(r"[ \t\n\r]*")
+__all__ = ["ChatRequest", "read_chat_request"]
 
 _CAP_FIELDS = ("max_tokens", "max_completion_tokens")
 
 _TOKENS_PER_MESSAGE = 16
+_TOKENS_PER_PART = 8
 _TOKENS_PER_REQUEST = 64
 _TOKENS_PER_UNKNOWN_ENCODING = 512
-
-
-@dataclass(frozen=True)
-class Member:
-    """A top-level member: its value, and the text it had."""
-
-    value: Any
-    text: str
 
 
 @dataclass(frozen=True)
@@ -69,14 +60,14 @@ class ChatRequest:
         and schemas are counted.
         """
         exact = self.model.encoding == "o200k_base"
+        count = count_tokens if exact else _utf8_bytes
         tokens = _TOKENS_PER_REQUEST + (0 if exact else _TOKENS_PER_UNKNOWN_ENCODING)
         for message in self.members["messages"].value:
-            texts, rest = _split_message(message)
-            tokens += _TOKENS_PER_MESSAGE + len(_bytes(rest))
-            tokens += sum(count_tokens(text) if exact else len(_bytes(text)) for text in texts)
+            tokens += _TOKENS_PER_MESSAGE + _utf8_bytes(_other_fields(message))
+            tokens += _text_tokens(message.get("content"), count)
         for field in ("tools", "tool_choice", "response_format"):
             if field in self.members:
-                tokens += len(_bytes(self.members[field].text))
+                tokens += _utf8_bytes(self.members[field].text)
         return tokens
 
     def upstream_body(self, cap_tokens: int, safety_identifier: str) -> bytes:
@@ -97,7 +88,7 @@ class ChatRequest:
             if name not in ours and name not in _CAP_FIELDS and member.value is not None
         }
         inside = ",".join(f"{json.dumps(name)}:{text}" for name, text in texts.items())
-        return _bytes(f"{{{inside}}}")
+        return f"{{{inside}}}".encode()
 
     def _value(self, name: str) -> Any:
         member = self.members.get(name)
@@ -106,15 +97,7 @@ class ChatRequest:
 
 def read_chat_request(body: bytes, catalogue: Catalogue) -> ChatRequest:
     """Check a body against the catalogue's rules. Raises BadRequest or ModelNotFound."""
-    try:
-        members = dict(_members(body.decode("utf-8")))
-    except RecursionError:
-        raise BadRequest("The JSON body is nested too deeply.") from None
-    except ValueError as error:
-        raise BadRequest(
-            "We could not parse the JSON body of your request. The body must be one JSON object "
-            f"in UTF-8 ({error})."
-        ) from None
+    members = read_members(body)
     model = _model(members, catalogue)
     check_rules(model, {name: member.value for name, member in members.items()})
     return ChatRequest(model, members)
@@ -134,61 +117,24 @@ def _model(members: Mapping[str, Member], catalogue: Catalogue) -> Model:
     return model
 
 
-def _members(text: str) -> Iterator[tuple[str, Member]]:
-    """The members of the object that ``text`` is. Raises ValueError, also for a name used twice."""
-    decoder = json.JSONDecoder(parse_constant=_refuse_constant)
-    position = _expect(text, "{", 0)
-    seen: set[str] = set()
-    while True:
-        if not seen and text.startswith("}", position):
-            position = _expect(text, "}", position)
-            break
-        name, position = decoder.raw_decode(text, position)
-        if not isinstance(name, str):
-            raise ValueError("a name was expected")
-        if name in seen:
-            raise ValueError(f"{name[:100]!r} occurs twice")
-        seen.add(name)
-        start = _expect(text, ":", position)
-        value, position = decoder.raw_decode(text, start)
-        yield name, Member(value, text[start:position])
-        position = _skip_blank(text, position)
-        if not text.startswith(",", position):
-            position = _expect(text, "}", position)
-            break
-        position = _expect(text, ",", position)
-    if position != len(text):
-        raise ValueError("something follows the object")
+def _text_tokens(content: Any, count: Callable[[str], int]) -> int:
+    """The tokens of a message's content; how parts are joined differs between servers."""
+    if not isinstance(content, list):
+        return count(content or "")
+    texts = [text for part in content for name, text in part.items() if name != "type"]
+    ways = (sum(map(count, texts)), count("".join(texts)), count("\n".join(texts)))
+    return max(ways) + _TOKENS_PER_PART * len(texts)
 
 
-def _expect(text: str, character: str, position: int) -> int:
-    position = _skip_blank(text, position)
-    if not text.startswith(character, position):
-        raise ValueError(f"{character!r} was expected at character {position}")
-    return _skip_blank(text, position + 1)
-
-
-def _skip_blank(text: str, position: int) -> int:
-    blank = _BLANK.match(text, position)
-    return blank.end() if blank else position
-
-
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _split_message(message: Mapping[str, Any]) -> tuple[list[str], str]:
-    """The texts of a message, and all else that a model may be shown of it as one JSON text."""
-    content = message.get("content")
-    parts = content if isinstance(content, list) else [{"text": content or ""}]
-    texts = [part[name] for part in parts for name in part if name != "type"]
+def _other_fields(message: Mapping[str, Any]) -> str:
+    """All else that a model may be shown of a message, as one JSON text."""
     rest = {
         name: value
         for name, value in message.items()
         if name not in ("role", "content") and value is not None
     }
-    return texts, json.dumps(rest) if rest else ""
+    return json.dumps(rest) if rest else ""
 
 
-def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")
+def _utf8_bytes(text: str) -> int:
+    return len(text.encode("utf-8", "surrogatepass"))

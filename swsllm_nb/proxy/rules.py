@@ -14,6 +14,9 @@ from swsllm_nb.proxy.errors import BadRequest
 __all__ = ["check_rules"]
 
 _ROLES = ("developer", "system", "user", "assistant", "tool", "function")
+_CHECKED_MESSAGE_FIELDS = ("name", "refusal", "tool_call_id", "tool_calls", "function_call")
+_MESSAGE_FIELDS = ("role", "content", *_CHECKED_MESSAGE_FIELDS)
+_STREAM_OPTIONS = frozenset({"include_usage", "include_obfuscation"})
 _PART_TEXT: Final = {"text": "text", "refusal": "refusal"}
 _MESSAGES_LIMIT = 2048
 
@@ -29,12 +32,22 @@ class _Number:
         if isinstance(value, bool) or not isinstance(value, kinds):
             return f"expected {'an integer' if self.whole else 'a number'}"
         if not self.low <= value <= self.high:
-            return f"expected a value from {self.low:g} to {self.high:g}, but got {str(value)[:40]}"
+            least = f"expected a value from {self.low:g}"
+            most = "" if self.high == float("inf") else f" to {self.high:g}"
+            return f"{least}{most}, but got {str(value)[:40]}"
         return None
 
 
 def _kind(name: str, *types: type) -> Callable[[Any], str | None]:
     return lambda value: None if isinstance(value, types) else f"expected {name}"
+
+
+def _stream_options_fault(value: Any) -> str | None:
+    if not isinstance(value, dict):
+        return "expected an object"
+    if not value.keys() <= _STREAM_OPTIONS or not all(isinstance(v, bool) for v in value.values()):
+        return f"expected true or false for {' and '.join(sorted(_STREAM_OPTIONS))}"
+    return None
 
 
 _CHECKS: Final[Mapping[str, Callable[[Any], str | None]]] = {
@@ -51,7 +64,7 @@ _CHECKS: Final[Mapping[str, Callable[[Any], str | None]]] = {
     "seed": _Number(-(2**63), 2**63 - 1, whole=True).fault,
     "stop": _kind("a string or a list of strings", str, list),
     "stream": _kind("a boolean", bool),
-    "stream_options": _kind("an object", dict),
+    "stream_options": _stream_options_fault,
     "temperature": _Number(0, 2).fault,
     "tools": _kind("a list", list),
     "top_logprobs": _Number(0, 20, whole=True).fault,
@@ -131,9 +144,32 @@ def _check_messages(messages: Any) -> None:
                 f"Invalid value for '{where}.role': supported values are {', '.join(_ROLES)}.",
                 param=f"{where}.role",
             )
-        if "audio" in message:
-            raise BadRequest(f"'{where}.audio' is not sent on by this proxy.", param=where)
+        _check_message_fields(message, where)
         _check_content(message.get("content"), f"{where}.content")
+
+
+def _check_message_fields(message: Mapping[str, Any], where: str) -> None:
+    for field, value in message.items():
+        if field not in _MESSAGE_FIELDS:
+            raise BadRequest(
+                f"Unrecognized field in '{where}': {field[:100]}. This proxy sends on: "
+                f"{', '.join(_MESSAGE_FIELDS)}.",
+                param=where,
+            )
+        if value is not None and field in _CHECKED_MESSAGE_FIELDS and not _is_text_only(value):
+            raise BadRequest(
+                f"Invalid value for '{where}.{field}': expected texts only.",
+                param=f"{where}.{field}",
+            )
+
+
+def _is_text_only(value: Any) -> bool:
+    """Whether a value is made of texts: what else a number may weigh in tokens nobody says."""
+    if isinstance(value, dict):
+        return all(_is_text_only(part) for part in value.values())
+    if isinstance(value, list):
+        return all(_is_text_only(part) for part in value)
+    return isinstance(value, str)
 
 
 def _check_content(content: Any, where: str) -> None:

@@ -81,6 +81,6 @@ def migrate(connection: sqlite3.Connection) -> None:
                 connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {len(_MIGRATIONS)}")
     except BaseException:
-        connection.execute("ROLLBACK")
+        connection.rollback()
         raise
     connection.execute("COMMIT")

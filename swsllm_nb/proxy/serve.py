@@ -1,6 +1,7 @@
 """One proxy process: a socket, an upstream, a store, and uvicorn between them."""
 
 import asyncio
+import os
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable
@@ -12,10 +13,37 @@ from swsllm_nb.pricing import default_catalogue
 from swsllm_nb.proxy.app import create_app
 from swsllm_nb.proxy.settings import PRACTICE, Settings
 from swsllm_nb.proxy.store import Store
-from swsllm_nb.proxy.upstream import HttpUpstream, Upstream
+from swsllm_nb.proxy.upstream import READ_TIMEOUT_SECONDS, HttpUpstream, Upstream
 from swsllm_nb.tokens import o200k_base
 
-__all__ = ["RunningServer", "bind", "ignore_raised_signals", "proxy_server", "serve"]
+__all__ = ["RunningServer", "StopSignals", "bind", "proxy_server", "serve"]
+
+
+class StopSignals:
+    """Ctrl-C, SIGTERM and a closed terminal stop the server, however early they come.
+
+    uvicorn handles the first two while it serves, and afterwards raises them again for whoever
+    was there before: that is this, which then has nothing left to do.
+    """
+
+    def __init__(self) -> None:
+        self._server: RunningServer | None = None
+        self._raised = False
+        for name in ("SIGTERM", "SIGINT", "SIGHUP", "SIGBREAK"):
+            number = getattr(signal, name, None)
+            # Under nohup a closed terminal is to be ignored.
+            if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, self._stop)
+
+    def watch(self, server: "RunningServer") -> None:
+        self._server = server
+        if self._raised:
+            server.stop()
+
+    def _stop(self, *_: object) -> None:
+        self._raised = True
+        if self._server:
+            self._server.stop()
 
 
 class RunningServer:
@@ -38,7 +66,9 @@ def bind(host: str, port: int) -> socket.socket:
     """A listening socket. Raises OSError, in words, where the address cannot be had."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(family)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if os.name == "posix":
+        # Elsewhere it would let two servers share the port.
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))
     except OSError as error:
@@ -51,8 +81,13 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 @asynccontextmanager
-async def proxy_server(settings: Settings, store: Store) -> AsyncIterator[RunningServer]:
-    """A server over an open store, with its upstream closed at the end."""
+async def proxy_server(
+    settings: Settings, store: Store, *, grace_seconds: int
+) -> AsyncIterator[RunningServer]:
+    """A server over an open store, with its upstream closed at the end.
+
+    A server that is told to stop lets running calls finish for ``grace_seconds``.
+    """
     listening = bind(settings.host, settings.port)
     upstream = _upstream(settings)
     app = create_app(
@@ -64,7 +99,7 @@ async def proxy_server(settings: Settings, store: Store) -> AsyncIterator[Runnin
     )
     config = uvicorn.Config(
         app, lifespan="off", log_config=None, access_log=False, proxy_headers=False,
-        server_header=False, timeout_keep_alive=75,
+        server_header=False, timeout_graceful_shutdown=grace_seconds, timeout_keep_alive=75,
     )  # fmt: skip
     host, port = listening.getsockname()[:2]
     shown_host = f"[{host}]" if ":" in host else host
@@ -81,20 +116,16 @@ async def proxy_server(settings: Settings, store: Store) -> AsyncIterator[Runnin
 
 async def serve(settings: Settings, announce: Callable[[str], None]) -> None:
     """Run the proxy until SIGTERM or Ctrl-C. ``announce`` is told the base URL."""
-    ignore_raised_signals()
-    async with Store(settings.folder) as store, proxy_server(settings, store) as server:
+    signals = StopSignals()
+    # A call may take as long as its upstream; whoever is in a hurry asks twice.
+    grace_seconds = READ_TIMEOUT_SECONDS + 30
+    async with (
+        Store(settings.folder) as store,
+        proxy_server(settings, store, grace_seconds=grace_seconds) as server,
+    ):
+        signals.watch(server)
         announce(server.base_url)
         await server.run()
-
-
-def ignore_raised_signals() -> None:
-    """Let a stopped server end in peace.
-
-    uvicorn stops gracefully and then raises the signal again, for whoever was there before.
-    """
-    names = ("SIGTERM", "SIGINT", "SIGHUP", "SIGBREAK")
-    for stopping in (getattr(signal, name) for name in names if hasattr(signal, name)):
-        signal.signal(stopping, lambda *_: None)
 
 
 def _upstream(settings: Settings) -> Upstream:

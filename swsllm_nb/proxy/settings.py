@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from platformdirs import user_data_path
 
@@ -27,13 +28,21 @@ class Settings:
     prefix: str = ""
 
     def __post_init__(self) -> None:
-        if self.upstream != PRACTICE and not self.upstream.startswith(("http://", "https://")):
+        if self.upstream != PRACTICE and not _is_address(self.upstream):
             raise ValueError(
                 f"The upstream {self.upstream!r} is neither 'practice' nor an address that begins "
                 "with https:// (or http://)."
             )
         if self.prefix and (not self.prefix.startswith("/") or self.prefix.endswith("/")):
             raise ValueError(f"The prefix {self.prefix!r} must look like '/sws-llm-proxy'.")
+
+
+def _is_address(text: str) -> bool:
+    try:
+        address = urlsplit(text)
+        return address.scheme in ("http", "https") and bool(address.hostname) and address.port != 0
+    except ValueError:
+        return False
 
 
 def data_folder(told: Path | None) -> Path:

@@ -10,6 +10,7 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,15 +26,27 @@ _Result = TypeVar("_Result")
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """A connection to the course's database, migrated to the newest version."""
-    connection = sqlite3.connect(
-        path, timeout=_BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False
-    )
-    connection.row_factory = sqlite3.Row
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA foreign_keys = ON")
-    migrate(connection)
+    """A connection to the course's database, migrated to the newest version.
+
+    Raises OSError for a file that cannot be opened as one, ValueError for one that is newer.
+    """
+    try:
+        with ExitStack() as opened:
+            connection = sqlite3.connect(
+                path, timeout=_BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False
+            )
+            opened.callback(connection.close)
+            connection.row_factory = sqlite3.Row
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA foreign_keys = ON")
+            migrate(connection)
+            opened.pop_all()
+    except sqlite3.Error as error:
+        raise OSError(
+            f"{path} cannot be used as the course's database ({error}). Check its permissions, or "
+            "choose another folder with --data."
+        ) from None
     return connection
 
 

@@ -1,6 +1,7 @@
 """What staff do with accounts, whatever they do it with."""
 
 from dataclasses import dataclass, field
+from unicodedata import normalize
 
 from swsllm_nb.money import pico_from_usd
 from swsllm_nb.proxy.auth import Secret, hash_password, new_key, new_password, shown_prefix
@@ -25,6 +26,8 @@ async def add_account(
     store: Store, secret: Secret, name: str, budget_usd: str, *, author: str
 ) -> Credentials:
     """Add an account with a first grant. Raises ValueError with a sentence for people."""
+    # The same letters can be written in two ways, which look alike in every list.
+    name = normalize("NFC", name)
     if not name or len(name) > _NAME_CHARACTERS or not name.isprintable() or name != name.strip():
         raise ValueError(
             f"{name[:_NAME_CHARACTERS]!r} cannot be an account's name: it needs 1 to "

@@ -1,8 +1,12 @@
 """The course's database as the proxy asks it: accounts, keys, holds, ledger rows."""
 
+import asyncio
+import itertools
+import logging
 import secrets
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -17,6 +21,8 @@ from swsllm_nb.proxy.sqlite import Worker, connect
 __all__ = ["DATABASE_NAME", "KeyHolder", "Store", "UsagePage"]
 
 DATABASE_NAME = "swsllm.sqlite3"
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -43,25 +49,31 @@ class Store:
     """
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.owner = secrets.token_hex(8)
+        self._folder = folder
         self._processes = folder / "processes"
-        self._processes.mkdir(exist_ok=True)
-        self._alive = FileLock(self._processes / f"{self.owner}.lock")
-        self._alive.acquire()
-        self._write = Worker(connect(folder / DATABASE_NAME), writes=True)
-        self._read = Worker(connect(folder / DATABASE_NAME), writes=False)
+        self._opened = ExitStack()
 
     async def __aenter__(self) -> Self:
-        for owner in await self._write(_owners_of_holds):
-            await self._sweep_if_dead(owner)
+        """Raises OSError or ValueError for a folder or a database that cannot be used."""
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._processes.mkdir(exist_ok=True)
+        path = self._folder / DATABASE_NAME
+        with ExitStack() as opened:
+            self._write = Worker(connect(path), writes=True)
+            opened.callback(self._write.close)
+            self._read = Worker(connect(path), writes=False)
+            opened.callback(self._read.close)
+            alive = FileLock(self._processes / f"{self.owner}.lock")
+            opened.callback(Path(alive.lock_file).unlink, missing_ok=True)
+            opened.enter_context(alive)
+            for owner in await self._write(_owners_of_holds):
+                await self._sweep_if_dead(owner)
+            self._opened = opened.pop_all()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._read.close()
-        self._write.close()
-        self._alive.release()
-        Path(self._alive.lock_file).unlink(missing_ok=True)
+        self._opened.close()
 
     async def _sweep_if_dead(self, owner: str) -> None:
         lock = FileLock(self._processes / f"{owner}.lock", timeout=0)
@@ -81,10 +93,20 @@ class Store:
         return await self._write(lambda connection: ledger.reserve(connection, intent))
 
     async def close_hold(self, hold: Hold, outcome: Outcome) -> Account:
-        """Close a call's hold, durably; gives the account as it then stands."""
-        return await self._write(
-            lambda connection: ledger.close_hold(connection, hold.request_id, outcome)
-        )
+        """Close a call's hold, durably; gives the account as it then stands.
+
+        A database that is locked or full is tried again for as long as this process lives: an
+        answer that was given must not be lost from the books.
+        """
+        for pause_seconds in _closing_pauses():
+            try:
+                return await self._write(
+                    lambda connection: ledger.close_hold(connection, hold.request_id, outcome)
+                )
+            except sqlite3.OperationalError:
+                log.exception("%s is not settled yet", hold.request_id)
+                await asyncio.sleep(pause_seconds)
+        raise AssertionError("the pauses never end")
 
     async def add_account(
         self,
@@ -158,6 +180,10 @@ _USAGE = """
       AND (:since IS NULL OR at >= :since) AND (:until IS NULL OR at < :until)
     ORDER BY id LIMIT :limit
 """
+
+
+def _closing_pauses() -> Iterator[float]:
+    return itertools.chain((0.1, 0.5, 2), itertools.repeat(10))
 
 
 def _owners_of_holds(connection: sqlite3.Connection) -> list[str]:

@@ -1,6 +1,6 @@
 """Where calls go: the interface of an upstream, and the one over HTTP (the one user of aiohttp)."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from types import TracebackType
 from typing import Protocol, Self
@@ -8,12 +8,25 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-__all__ = ["HttpUpstream", "NotSent", "Upstream", "UpstreamAnswer", "UpstreamError", "UpstreamLost"]
+__all__ = [
+    "CONNECTIONS",
+    "HttpUpstream",
+    "NotSent",
+    "Upstream",
+    "UpstreamAnswer",
+    "UpstreamError",
+    "UpstreamLost",
+]
+
+CONNECTIONS = 256
+"""At once; whoever comes later waits, before any money is held."""
 
 CONNECT_TIMEOUT_SECONDS = 10
+ERROR_BODY_LIMIT_BYTES = 64 * 1024
 READ_TIMEOUT_SECONDS = 600
 """Between two reads; OpenAI's own client waits as long for a whole answer."""
 
+_UNSENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL)
 _LOST = (aiohttp.ClientError, TimeoutError, OSError)
 
 
@@ -40,13 +53,8 @@ class UpstreamAnswer(Protocol):
     @property
     def status(self) -> int: ...
 
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """Header fields by lower-case name."""
-        ...
-
     def chunks(self) -> AsyncIterator[bytes]:
-        """The body as it comes. Raises UpstreamLost when it is cut."""
+        """The body as it comes; of a refusal, its beginning. Raises UpstreamLost when it is cut."""
         ...
 
 
@@ -66,17 +74,33 @@ class Upstream(Protocol):
 
 
 class _HttpAnswer:
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
+    def __init__(self, response: aiohttp.ClientResponse, key: str | None) -> None:
         self._response = response
+        self._key = key
         self.status = response.status
-        self.headers = {name.lower(): value for name, value in response.headers.items()}
 
     async def chunks(self) -> AsyncIterator[bytes]:
+        if self.status != 200:
+            yield await self._refusal()
+            return
         try:
             async for chunk in self._response.content.iter_any():
                 yield chunk
         except _LOST as error:
             raise UpstreamLost(type(error).__name__) from error
+
+    async def _refusal(self) -> bytes:
+        """The beginning of an error's body, whatever became of its end, without our key."""
+        body = b""
+        try:
+            while len(body) < ERROR_BODY_LIMIT_BYTES:
+                chunk = await self._response.content.readany()
+                if not chunk:
+                    break
+                body += chunk
+        except _LOST:
+            pass
+        return body.replace(self._key.encode(), b"...") if self._key else body
 
 
 class HttpUpstream:
@@ -91,16 +115,15 @@ class HttpUpstream:
         base_url: str,
         key: str | None,
         *,
-        connections: int = 256,
         connect_timeout_seconds: float = CONNECT_TIMEOUT_SECONDS,
         read_timeout_seconds: float = READ_TIMEOUT_SECONDS,
     ) -> None:
         self.name = urlsplit(base_url).hostname or base_url
         self._url = base_url.rstrip("/") + "/chat/completions"
+        self._key = key
         self._headers = {"content-type": "application/json", "accept-encoding": "identity"}
         if key:
             self._headers["authorization"] = f"Bearer {key}"
-        self._connections = connections
         self._timeout = aiohttp.ClientTimeout(
             total=None, sock_connect=connect_timeout_seconds, sock_read=read_timeout_seconds
         )
@@ -121,18 +144,18 @@ class HttpUpstream:
     async def post(self, body: bytes) -> AsyncIterator[UpstreamAnswer]:
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=self._connections),
+                connector=aiohttp.TCPConnector(limit=CONNECTIONS),
                 timeout=self._timeout,
                 headers=self._headers,
             )
         try:
             response = await self._session.post(self._url, data=body, allow_redirects=False)
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+        except _UNSENT as error:
             raise NotSent(type(error).__name__) from error
         except _LOST as error:
             raise UpstreamLost(type(error).__name__) from error
         async with response:
-            yield _HttpAnswer(response)
+            yield _HttpAnswer(response, self._key)
 
     async def close(self) -> None:
         if self._session is not None:

@@ -64,8 +64,8 @@ class _Views:
             request_id=asked.get("request_id"),
             since=_moment(asked.get("since"), "since"),
             until=_moment(asked.get("until"), "until"),
-            after=_count(asked.get("cursor"), "cursor", default=0, high=2**63 - 1),
-            limit=_count(asked.get("limit"), "limit", default=100, high=_PAGE_LIMIT),
+            after=_count(asked.get("cursor"), "cursor", default=0, low=0, high=2**63 - 1),
+            limit=_count(asked.get("limit"), "limit", default=100, low=1, high=_PAGE_LIMIT),
         )
         if "text/csv" in request.headers.get("accept", ""):
             return Response(_csv(page.rows), media_type="text/csv")
@@ -115,10 +115,13 @@ def create_views(
         "/healthz": views.healthy,
         "/readyz": views.ready,
     }
-    return Starlette(
+    app = Starlette(
         routes=[Route(path, view, methods=["GET"]) for path, view in pages.items()],
         exception_handlers={ProxyError: _refused, HTTPException: _no_such_page},
     )
+    # A redirect would name the host that the client claims, and lose the prefix.
+    app.router.redirect_slashes = False
+    return app
 
 
 def public_account(account: Account) -> dict[str, str | None]:
@@ -159,19 +162,20 @@ def _moment(text: str | None, field: str) -> str | None:
         return None
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        utc = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
         raise BadRequest(
             f"'{field}' is not a time in ISO 8601, such as 2026-11-23T10:00:00Z.", param=field
         ) from None
-    utc = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     return utc.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-def _count(text: str | None, field: str, *, default: int, high: int) -> int:
+def _count(text: str | None, field: str, *, default: int, low: int, high: int) -> int:
     if text is None:
         return default
-    if not (text.isascii() and text.isdigit() and 0 <= int(text) <= high):
-        raise BadRequest(f"'{field}' is not a whole number from 0 to {high}.", param=field)
+    short = text.isascii() and text.isdigit() and len(text) < 20
+    if not (short and low <= int(text) <= high):
+        raise BadRequest(f"'{field}' is not a whole number from {low} to {high}.", param=field)
     return int(text)
 
 

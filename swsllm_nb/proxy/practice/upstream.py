@@ -1,8 +1,7 @@
 """The practice model as an upstream: it answers POST /chat/completions without a network."""
 
 import asyncio
-import secrets
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -19,7 +18,6 @@ __all__ = ["PracticeUpstream"]
 @dataclass(frozen=True)
 class _PracticeAnswer:
     status: int
-    headers: Mapping[str, str]
     events: tuple[bodies.Event, ...]
     seconds_per_token: float
 
@@ -58,7 +56,7 @@ class PracticeUpstream:
 
 
 def _answer(body: bytes, seconds_per_token: float) -> _PracticeAnswer:
-    status, kind = 200, "application/json"
+    status = 200
     events: Iterator[bodies.Event]
     try:
         request = read_request(body)
@@ -67,8 +65,7 @@ def _answer(body: bytes, seconds_per_token: float) -> _PracticeAnswer:
         status, events = 400, iter([bodies.Event(bodies.error(fault))])
     else:
         if request.stream:
-            kind, events = "text/event-stream; charset=utf-8", bodies.events(request, written)
+            events = bodies.events(request, written)
         else:
             events = iter([bodies.Event(bodies.completion(request, written))])
-    headers = {"content-type": kind, "x-request-id": f"req_practice_{secrets.token_hex(12)}"}
-    return _PracticeAnswer(status, headers, tuple(events), seconds_per_token)
+    return _PracticeAnswer(status, tuple(events), seconds_per_token)
