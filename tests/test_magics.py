@@ -415,7 +415,7 @@ def test_the_first_notebooks_answers_are_whole_sentences_of_the_practice_model(
     practice_proxy: RunningProxy, shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SWSLLM_BASE_URL", practice_proxy.base_url)
-    monkeypatch.setenv("SWSLLM_API_KEY", practice_proxy.add_account("reader of the first answers").key)
+    monkeypatch.setenv("SWSLLM_API_KEY", practice_proxy.add_account("first answers").key)
     path = Path(__file__).parents[1] / "notebooks" / "student" / "00_start_here.ipynb"
     cells = json.loads(path.read_text("utf-8"))["cells"]
     for cell in cells:
