@@ -21,7 +21,7 @@ ONLY_HERE = {
     "cryptography": {"proxy.auth"},
     "dotenv": {"notebook.connection"},
     "filelock": {"proxy.store"},
-    "httpx2": {"notebook.client"},
+    "httpx2": {"notebook.client", "notebook.watched"},
     "markdown_it": {"notebook.markdown"},
     "matplotlib": {"notebook.plots"},
     "nh3": {"notebook.markdown"},

@@ -1,13 +1,10 @@
-"""An ``openai.OpenAI`` whose every HTTP attempt is seen. Nothing else imports openai or httpx2."""
+"""An ``openai.OpenAI`` whose every HTTP attempt is seen. Nothing else imports openai."""
 
 import json
-import socket
 import ssl
 import threading
-import weakref
-import zlib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, Final
 
@@ -22,6 +19,7 @@ from swsllm_nb.notebook.calls import Call, Whereabouts
 from swsllm_nb.notebook.connection import Connection
 from swsllm_nb.notebook.errors import Trouble
 from swsllm_nb.notebook.exchange import Exchange, asks_for_usage
+from swsllm_nb.notebook.watched import Watched, shut_down
 
 __all__ = [
     "ChatCompletionChunk",
@@ -104,7 +102,7 @@ class RecordingClient(openai.DefaultHttpxClient):
         if response.is_closed:
             attempt.finish("complete")
         else:
-            response.stream = _Watched(response, attempt)
+            response.stream = Watched(response, attempt)
         return response
 
     def _begin(
@@ -128,7 +126,7 @@ class RecordingClient(openai.DefaultHttpxClient):
     ) -> httpx2.Response:
         """Sends; an answer that is not streamed, and every refusal, is read here."""
         response = super().send(request, stream=stream, **options)
-        attempt.hang_up = partial(_shut_down, response.extensions.get("network_stream"))
+        attempt.hang_up = partial(shut_down, response.extensions.get("network_stream"))
         exchange = attempt.exchange
         exchange.begin(response.status_code, response.headers)
         if response.status_code >= 400:
@@ -143,42 +141,6 @@ class RecordingClient(openai.DefaultHttpxClient):
             # The library would ask three times for money that is not there.
             response.headers[wire.SHOULD_RETRY_HEADER] = "false"
         return response
-
-
-class _Watched(httpx2.SyncByteStream):
-    """An answer on its way: decoded, read along, and passed on."""
-
-    def __init__(self, response: httpx2.Response, attempt: Attempt) -> None:
-        assert isinstance(response.stream, httpx2.SyncByteStream)
-        self._stream = response.stream
-        self._attempt = attempt
-        self._decode = _decoder(response.headers.get("content-encoding", ""))
-        # What is passed on is decoded, so the headers must not promise otherwise.
-        for name in ("content-encoding", "content-length"):
-            if self._decode is not bytes and name in response.headers:
-                del response.headers[name]
-        # A stream may be dropped without being closed; that is the last chance for its row.
-        weakref.finalize(self, attempt.finish, "closed")
-
-    def __iter__(self) -> Iterator[bytes]:
-        exchange = self._attempt.exchange
-        try:
-            for chunk in self._stream:
-                passed_on = exchange.feed(self._decode(chunk))
-                if passed_on:
-                    yield passed_on
-            yield exchange.end()
-        except httpx2.TimeoutException:
-            self._attempt.finish("broken", "timeout")
-            raise
-        except (httpx2.HTTPError, zlib.error):
-            self._attempt.finish("broken", "cut")
-            raise
-        self._attempt.finish("complete")
-
-    def close(self) -> None:
-        self._stream.close()
-        self._attempt.finish("closed")
 
 
 def build_client(
@@ -238,14 +200,6 @@ def trouble_of(error: OpenAIError, base_url: str = "") -> Trouble:
     )
 
 
-def _shut_down(network_stream: Any) -> None:
-    """Closing does not wake a thread that reads, and the server would not hear of it."""
-    raw_socket = network_stream and network_stream.get_extra_info("socket")
-    if raw_socket:
-        with suppress(OSError):
-            raw_socket.shutdown(socket.SHUT_RDWR)
-
-
 def _connection_code(error: BaseException | None) -> str:
     unreached = (httpx2.ConnectError, httpx2.UnsupportedProtocol, httpx2.InvalidURL)
     if not isinstance(error, unreached):
@@ -291,10 +245,3 @@ def _refuses_stream_options(response: httpx2.Response, exchange: Exchange) -> bo
         return exchange.error_param.startswith("stream_options")
     text = response.text
     return "stream_options" in text or not text.lstrip().startswith("{")
-
-
-def _decoder(encoding: str) -> Callable[[bytes], bytes]:
-    if encoding.strip().lower() not in ("gzip", "deflate"):
-        return bytes
-    # 32 + 15: both the gzip and the zlib header are recognised.
-    return zlib.decompressobj(wbits=47).decompress

@@ -1,0 +1,65 @@
+"""The body of an answer on its way to the caller, read along as it passes."""
+
+import socket
+import weakref
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any
+
+import httpx2
+
+from swsllm_nb.notebook.attempt import Attempt
+
+__all__ = ["Watched", "shut_down"]
+
+
+class Watched(httpx2.SyncByteStream):
+    """An answer on its way: decoded, read along, and passed on."""
+
+    def __init__(self, response: httpx2.Response, attempt: Attempt) -> None:
+        assert isinstance(response.stream, httpx2.SyncByteStream)
+        self._stream = response.stream
+        self._attempt = attempt
+        self._decode = _decoder(response.headers.get("content-encoding", ""))
+        # What is passed on is decoded, so the headers must not promise otherwise.
+        for name in ("content-encoding", "content-length"):
+            if self._decode is not bytes and name in response.headers:
+                del response.headers[name]
+        # A stream may be dropped without being closed; that is the last chance for its row.
+        weakref.finalize(self, attempt.finish, "closed")
+
+    def __iter__(self) -> Iterator[bytes]:
+        exchange = self._attempt.exchange
+        try:
+            for chunk in self._stream:
+                passed_on = exchange.feed(self._decode(chunk))
+                if passed_on:
+                    yield passed_on
+            yield exchange.end()
+        except httpx2.TimeoutException:
+            self._attempt.finish("broken", "timeout")
+            raise
+        except (httpx2.HTTPError, zlib.error):
+            self._attempt.finish("broken", "cut")
+            raise
+        self._attempt.finish("complete")
+
+    def close(self) -> None:
+        self._stream.close()
+        self._attempt.finish("closed")
+
+
+def shut_down(network_stream: Any) -> None:
+    """Closing does not wake a thread that reads, and the server would not hear of it."""
+    raw_socket = network_stream and network_stream.get_extra_info("socket")
+    if raw_socket:
+        with suppress(OSError):
+            raw_socket.shutdown(socket.SHUT_RDWR)
+
+
+def _decoder(encoding: str) -> Callable[[bytes], bytes]:
+    if encoding.strip().lower() not in ("gzip", "deflate"):
+        return bytes
+    # 32 + 15: both the gzip and the zlib header are recognised.
+    return zlib.decompressobj(wbits=47).decompress
