@@ -18,7 +18,6 @@ ZOOM_BELOW: Final = 0.1
 """Where less than this part of the budget is spent, a line on an axis from $0 shows nothing."""
 
 UNKNOWN: Final = "cost unknown"
-CENT_PICO: Final = PICO_PER_USD // 100
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -128,9 +129,12 @@ def _wait_until_ready(server: JupyterServer, process: "subprocess.Popen[bytes]")
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
+    with TemporaryDirectory() as home, sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=find("chromium", "chromium-browser"), args=CHROMIUM_ARGUMENTS
+            executable_path=find("chromium", "chromium-browser"),
+            args=CHROMIUM_ARGUMENTS,
+            # Else it writes into the folders of whoever runs the tests.
+            env=clean_environment(HOME=home, XDG_CONFIG_HOME=home),
         )
         try:
             yield browser
