@@ -31,9 +31,10 @@ def next_call(paced_until: str | None, now: datetime, limit: int) -> tuple[str, 
     # Further ahead than a minute is only what a clock that jumped back has left behind.
     if not now <= full_at <= now + _MINUTE:
         full_at = now
-    share = _MINUTE / limit
+    # Rounded down, as the last of a minute's calls would else not fit into it.
+    share = max(_MINUTE // limit, timedelta.resolution)
     full_at += share
-    room = now + _MINUTE - full_at
+    room = now + limit * share - full_at
     if room < timedelta(0):
         seconds = ceil(-room / timedelta(seconds=1))
         raise TooManyCalls(

@@ -57,7 +57,7 @@ class Room:
 
     @property
     def left(self) -> str:
-        return f"{show_left(self.remaining_pico)} of {show_left(self.limit_pico)} is left"
+        return f"{show_left(max(self.remaining_pico, 0))} of {show_left(self.limit_pico)} is left"
 
 
 def not_alive() -> StoreUnavailable:
@@ -117,7 +117,9 @@ def reserved(rooms: Sequence[Room], intent: "Intent") -> BudgetReserved:
 
 def _advice(room: Room, intent: "Intent") -> str:
     bound = intent.bound
-    fitting = (room.remaining_pico - bound.prompt_pico) // bound.pico_per_cap_token
+    left_pico = room.remaining_pico - bound.prompt_pico
+    # A model whose answers are free (or not to be capped) does not cost less for a shorter one.
+    fitting = left_pico // bound.pico_per_cap_token if bound.pico_per_cap_token else 0
     if fitting > 0:
         return (
             f"With {intent.model.cap_field} = {fitting} it would fit. "
