@@ -53,6 +53,7 @@ CALM: Final = settings(
 THOROUGH: Final = settings(CALM, max_examples=70, stateful_step_count=50)
 
 MOST_ACCOUNTS: Final = 4
+ACTS: Final = ["rename", "disable", "enable", "enable", "rename", "revoke", "delete"]
 FAR_PAST: Final = "2001-01-01T00:00:00.000000Z"
 FAR_FUTURE: Final = "2099-01-01T00:00:00.000000Z"
 ADVICE: Final = re.compile(r"With max_\w+ = (\d+) it would fit")
@@ -362,7 +363,7 @@ class Machine(RuleBasedStateMachine):
             purse.keys.append(KeyHolder(rows[0]["id"], purse.keys[0].account))
             purse.key_lives = True
 
-    @rule(purse=purses, act=st.sampled_from(["revoke", "disable", "enable", "rename", "delete"]))
+    @rule(purse=purses, act=st.sampled_from(ACTS))
     def keep_the_list_of_students(self, purse: Purse, act: str) -> None:
         self.number += 1
         new_name = f"student {self.number}"
