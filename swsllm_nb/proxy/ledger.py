@@ -6,103 +6,26 @@ calls and adjustments, ``reserved`` that of the open holds, ``in_flight`` their 
 """
 
 from dataclasses import dataclass
-from typing import Final, Literal, NamedTuple
+from typing import Literal
 
 from swsllm_nb.pricing import Bound, Model, Prices
 from swsllm_nb.proxy import refusing
 from swsllm_nb.proxy.books import course_sums
 from swsllm_nb.proxy.pace import Rate, next_call
-from swsllm_nb.proxy.refusing import allowed_models
+from swsllm_nb.proxy.standing import ACCOUNT, BALANCE, Account, Balance, Standing, account_of_row
 from swsllm_nb.proxy.work import Row, Statement, Work, ask, row_values
 from swsllm_nb.wire import Usage
 
 __all__ = [
-    "ACCOUNT",
-    "Account",
-    "Balance",
     "Hold",
     "Intent",
     "Outcome",
-    "account_of_row",
     "adjust",
     "close_hold",
     "locked_account",
     "reserve",
     "sweep",
 ]
-
-_BALANCE = "budget_pico, spend_pico, reserved_pico, in_flight"
-
-_COLUMNS: Final = (
-    "id", "name", "enabled", "budget_pico", "spend_pico", "reserved_pico", "in_flight",
-    "in_flight_limit", "per_minute_limit", "valid_from", "valid_until", "allowed_models",
-    "created_at", "deleted_at",
-)  # fmt: skip
-
-ACCOUNT: Final = ", ".join(f"accounts.{column}" for column in _COLUMNS)
-"""The columns of an account."""
-
-
-class Balance(NamedTuple):
-    """How a budget stands, in pico-dollars, and how many calls are running."""
-
-    budget_pico: int
-    spend_pico: int
-    reserved_pico: int
-    in_flight: int
-
-    @property
-    def remaining_pico(self) -> int:
-        return self.budget_pico - self.spend_pico - self.reserved_pico
-
-
-class Standing(NamedTuple):
-    """All that decides about a call, as it is in the transaction that decides."""
-
-    budget_pico: int
-    spend_pico: int
-    reserved_pico: int
-    in_flight: int
-    in_flight_limit: int
-    per_minute_limit: int
-    paced_until_micros: int | None
-    enabled: int
-    valid_from: str | None
-    valid_until: str | None
-    allowed_models: str | None
-    revoked_at: str | None
-    cap_pico: int | None
-    now: str
-    now_micros: int
-    owner_lives: bool
-
-
-@dataclass(frozen=True, kw_only=True)
-class Account:
-    """Who pays, how the budget stands in pico-dollars, and what is allowed.
-
-    It is valid from ``valid_from`` to before ``valid_until`` (None: always). ``allowed_models``
-    None means every model of the catalogue.
-    """
-
-    id: int
-    name: str
-    enabled: bool
-    budget_pico: int
-    spend_pico: int
-    reserved_pico: int
-    in_flight: int
-    in_flight_limit: int
-    per_minute_limit: int
-    valid_from: str | None
-    valid_until: str | None
-    allowed_models: tuple[str, ...] | None
-    created_at: str
-    deleted_at: str | None
-
-    @property
-    def remaining_pico(self) -> int:
-        return self.budget_pico - self.spend_pico - self.reserved_pico
 
 
 @dataclass(frozen=True)
@@ -144,13 +67,6 @@ class Outcome:
     usage: Usage | None = None
     upstream: str | None = None
     breach: Literal["bound", "service_tier"] | None = None
-
-
-def account_of_row(row: Row) -> Account:
-    values = {column: row[column] for column in _COLUMNS}
-    values["enabled"] = bool(values["enabled"])
-    values["allowed_models"] = allowed_models(values["allowed_models"])
-    return Account(**values)
 
 
 _RESERVING = f"""
@@ -260,7 +176,7 @@ def close_hold(request_id: str, outcome: Outcome) -> Work[Balance | None]:
 
 
 def _balance(account_id: int) -> Work[Balance]:
-    (row,) = yield ask(f"SELECT {_BALANCE} FROM accounts WHERE id = $1", account_id)
+    (row,) = yield ask(f"SELECT {BALANCE} FROM accounts WHERE id = $1", account_id)
     return Balance._make(row_values(row))
 
 

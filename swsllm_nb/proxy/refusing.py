@@ -1,6 +1,5 @@
 """Which calls an account may not make, and in what words it is told so."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
@@ -14,13 +13,13 @@ from swsllm_nb.proxy.errors import (
     TooManyCalls,
     Unauthenticated,
 )
+from swsllm_nb.proxy.standing import Standing, allowed_models
 
 if TYPE_CHECKING:
-    from swsllm_nb.proxy.ledger import Intent, Standing
+    from swsllm_nb.proxy.ledger import Intent
 
 __all__ = [
     "Room",
-    "allowed_models",
     "check_admitted",
     "check_calls_at_once",
     "check_unspent",
@@ -41,7 +40,7 @@ class Room:
     reserved_pico: int
 
     @classmethod
-    def of_account(cls, standing: "Standing") -> Self:
+    def of_account(cls, standing: Standing) -> Self:
         return cls("Your budget", standing.budget_pico, standing.spend_pico, standing.reserved_pico)
 
     @classmethod
@@ -61,12 +60,7 @@ class Room:
         return f"{show_left(self.remaining_pico)} of {show_left(self.limit_pico)} is left"
 
 
-def allowed_models(text: str | None) -> tuple[str, ...] | None:
-    """The models that an account may use, as the database keeps them; None for all."""
-    return None if text is None else tuple(json.loads(text))
-
-
-def check_admitted(standing: "Standing", model_id: str) -> None:
+def check_admitted(standing: Standing, model_id: str) -> None:
     """Raises StoreUnavailable, Unauthenticated or NotAllowed for what no money could change."""
     if not standing.owner_lives:
         raise StoreUnavailable(
@@ -102,7 +96,7 @@ def check_unspent(rooms: Sequence[Room], intent: "Intent") -> None:
             )
 
 
-def check_calls_at_once(standing: "Standing") -> None:
+def check_calls_at_once(standing: Standing) -> None:
     """Raises TooManyCalls where as many calls as allowed are still running."""
     if standing.in_flight >= standing.in_flight_limit:
         raise TooManyCalls(

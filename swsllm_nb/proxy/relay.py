@@ -10,9 +10,9 @@ from swsllm_nb import wire
 from swsllm_nb.money import usd_text
 from swsllm_nb.proxy.asgi import Client
 from swsllm_nb.proxy.errors import ProxyError, UpstreamFailure, UpstreamUnknown, error_body
-from swsllm_nb.proxy.ledger import Balance
 from swsllm_nb.proxy.refusals import may_have_billed, refusal_of
 from swsllm_nb.proxy.settlement import Settlement
+from swsllm_nb.proxy.standing import Balance
 from swsllm_nb.proxy.upstream import NotSent, Upstream, UpstreamAnswer, UpstreamLost
 from swsllm_nb.sse import DONE, Event, Scanner
 

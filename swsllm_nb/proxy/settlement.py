@@ -8,7 +8,8 @@ from typing import Any
 
 from swsllm_nb import pricing
 from swsllm_nb.money import usd_text
-from swsllm_nb.proxy.ledger import Balance, Hold, Outcome
+from swsllm_nb.proxy.ledger import Hold, Outcome
+from swsllm_nb.proxy.standing import Balance
 from swsllm_nb.proxy.store import Store
 from swsllm_nb.wire import Usage, usage_from_body
 

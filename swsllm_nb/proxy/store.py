@@ -12,7 +12,8 @@ from typing import Self, TypeVar
 
 from swsllm_nb.proxy import accounts, ledger
 from swsllm_nb.proxy.errors import StoreUnavailable
-from swsllm_nb.proxy.ledger import ACCOUNT, Account, Balance, Hold, Intent, Outcome, account_of_row
+from swsllm_nb.proxy.ledger import Hold, Intent, Outcome
+from swsllm_nb.proxy.standing import ACCOUNT, Account, Balance, account_of_row
 from swsllm_nb.proxy.work import Database, Work, ask
 
 __all__ = ["KeyHolder", "Store", "database_at"]
