@@ -86,7 +86,7 @@ def test_a_budget_is_granted_with_a_reason_and_taken_back(course: Course) -> Non
         "2.50"
     )
     assert course.ask(key) is None
-    back = course.words("budget", "grant", "carl", "--reason", "too much", "--", "-1.5")
+    back = course.words("budget", "grant", "carl", "-1.5", "--reason", "too much")
     assert back["budget_usd"] == "1.00"
     assert "is left" in course.fault("budget", "grant", "carl", "-1.5", "--reason", "all")
     assert "Say why" in course.fault("budget", "grant", "carl", "1", "--reason", " ")
