@@ -9,7 +9,7 @@ from pathlib import Path
 from load.peers import Peer
 from load.plain import post
 from load.processes import LOAD_CORE, NotStarted
-from load.rounds import MANY, Plan
+from load.rounds import MANY, WARM_SECONDS, Plan
 
 LOOKS_PER_SECOND = 250
 SHOWN = 45
@@ -26,6 +26,7 @@ def py_spy() -> str:
 def profile(peer: Peer, plan: Plan) -> list[str]:
     """Top functions by own time, and the same by file, each in microseconds per request."""
     stacks = plan.folder / "stacks.txt"
+    post(peer.target, MANY, WARM_SECONDS, plan.folder)
     looking = subprocess.Popen(
         [
             *("taskset", "-c", LOAD_CORE, py_spy(), "record", "--pid", str(peer.running.pid)),
