@@ -99,7 +99,7 @@ def _serving(
     name: str, folder: Path, command: Sequence[str | Path], *, port: int, core: str,
     path: str = "/", keys: list[str] | None = None, **told: str,
 ) -> Iterator[Peer]:  # fmt: skip
-    with started(command, core, folder / "output.log", **told) as running:
+    with started(command, core, folder / "output.log", told=told) as running:
         running.wait_until_ready(port, path)
         yield Peer(name, port, keys or ["none"], running, folder)
 
@@ -110,7 +110,7 @@ def _nginx(
     folder.mkdir()
     config = folder / "nginx.conf"
     config.write_text(NGINX.format(folder=folder, rest=rest))
-    command = ["nginx", "-p", folder, "-e", "stderr", "-c", config]
+    command = ["nginx", "-p", str(folder), "-e", "stderr", "-c", str(config)]
     return _serving(name, folder, command, port=port, core=core)
 
 
@@ -132,7 +132,7 @@ def paced_upstream(folder: Path) -> AbstractContextManager[Peer]:
 def nginx(folder: Path, upstream: Peer) -> AbstractContextManager[Peer]:
     port = free_port()
     rest = NGINX_PASSES.format(port=port, upstream=upstream.port)
-    return _nginx("nginx proxy_pass", folder, rest, port, PROXY_CORE)
+    return _nginx("nginx", folder, rest, port, PROXY_CORE)
 
 
 def litellm(folder: Path, upstream: Peer, program: Path) -> AbstractContextManager[Peer]:
@@ -143,7 +143,7 @@ def litellm(folder: Path, upstream: Peer, program: Path) -> AbstractContextManag
     config.write_text(LITELLM.format(model=MODEL, upstream=upstream.port, key=LITELLM_KEY))
     command = [program, "--config", config, "--host", "127.0.0.1", "--port", str(port)]
     return _serving(
-        "LiteLLM, no database", folder, [*command, "--num_workers", "1"],
+        "LiteLLM", folder, [*command, "--num_workers", "1"],
         port=port, core=PROXY_CORE, path="/health/liveliness", keys=[LITELLM_KEY],
         LITELLM_LOG="ERROR", LITELLM_LOCAL_MODEL_COST_MAP="True", LITELLM_TELEMETRY="False",
     )  # fmt: skip
@@ -160,7 +160,7 @@ class Ours:
     accounted: bool = True
 
     def place(self, folder: Path) -> list[str | Path]:
-        named = ["--database", self.database] if self.database else []
+        named: list[str | Path] = ["--database", self.database] if self.database else []
         return ["--data", folder, *named]
 
     def add_accounts(self, folder: Path, number: int) -> list[str]:

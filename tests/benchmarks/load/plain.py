@@ -70,14 +70,14 @@ class Target:
     pid: int
 
 
-def post(target: Target, connections: int, seconds: float, folder: Path) -> Run:
+def post(target: Target, connections: int, seconds: int, folder: Path) -> Run:
     script = folder / "post.lua"
     script.write_text(LUA)
     before = cpu_seconds(target.pid)
     ran = subprocess.run(
         [
             *("taskset", "-c", LOAD_CORE, "wrk", "-t1", f"-c{connections}", "--timeout", "10s"),
-            *(f"-d{max(round(seconds), 1)}s", "-s", str(script)),
+            *(f"-d{seconds}s", "-s", str(script)),
             f"http://127.0.0.1:{target.port}/v1/chat/completions",
         ],
         capture_output=True, text=True, check=True,
@@ -90,4 +90,4 @@ def post(target: Target, connections: int, seconds: float, folder: Path) -> Run:
 
 
 def median(runs: Iterable[Run], figure: str) -> float:
-    return statistics.median(getattr(run, figure) for run in runs)
+    return float(statistics.median(getattr(run, figure) for run in runs))

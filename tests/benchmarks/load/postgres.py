@@ -34,7 +34,7 @@ class Server:
 
     def ask(self, database: str, sql: str) -> str:
         """Run SQL; gives what it selects, columns separated by tabs."""
-        command = [self.programs / "psql", "-XqAt", "-F\t", "-vON_ERROR_STOP=1"]
+        command = [str(self.programs / "psql"), "-XqAt", "-F\t", "-vON_ERROR_STOP=1"]
         ran = subprocess.run(
             [*command, self.url(database)], input=sql,
             capture_output=True, text=True, env=environment(),
@@ -80,7 +80,8 @@ def postgres(folder: Path) -> Iterator[Server]:
         user=user, group=user, extra_groups=None if user is None else [],
     )  # fmt: skip
     port = free_port()
-    command = [place / "postgres", "-D", folder / "data", "-p", str(port), "-k", folder]
+    command: list[str | Path] = [place / "postgres", "-D", folder / "data"]
+    command += ["-p", str(port), "-k", folder]
     output = folder / "output.log"
     with started(command, LOAD_CORE, output, user=user) as running:
         server = Server(place, port, running)

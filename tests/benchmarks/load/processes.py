@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,14 +63,19 @@ class Running:
 
 @contextmanager
 def started(
-    command: Sequence[str | Path], core: str, output: Path, *, user: int | None = None, **told: str
+    command: Sequence[str | Path],
+    core: str,
+    output: Path,
+    *,
+    user: int | None = None,
+    told: Mapping[str, str] | None = None,
 ) -> Iterator[Running]:
     """A process pinned to ``core``; what it prints goes to a file, as a service's log would."""
     pinned = ["taskset", "-c", core, *map(str, command)]
     with output.open("ab") as file:
         process = subprocess.Popen(
             pinned, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT,
-            cwd=output.parent, env=environment(**told), start_new_session=True,
+            cwd=output.parent, env=environment(**told or {}), start_new_session=True,
             user=user, group=user, extra_groups=None if user is None else [],
         )  # fmt: skip
     try:
@@ -97,10 +102,10 @@ def environment(**told: str) -> dict[str, str]:
     return kept | {"PYTHONPATH": f"{ROOT}:{HERE}"} | told
 
 
-def swsllm(*words: str | Path, **told: str) -> str:
+def swsllm(*words: str | Path) -> str:
     """Run a command of ours; gives what it printed. Raises NotStarted."""
     command = [sys.executable, "-m", "swsllm_nb", *map(str, words)]
-    ran = subprocess.run(command, capture_output=True, text=True, env=environment(**told))
+    ran = subprocess.run(command, capture_output=True, text=True, env=environment())
     if ran.returncode:
         lines = ran.stderr.strip().splitlines()
         raise NotStarted(lines[-1] if lines else f"exit code {ran.returncode}")
@@ -144,6 +149,16 @@ def cpu_seconds(pid: int) -> float:
             fields = _fields(Path(f"/proc/{one}/stat"))
             total += int(fields[11]) + int(fields[12])
     return total / TICKS
+
+
+def thread_seconds(pid: int) -> dict[int, float]:
+    """User and system time of each thread of a process, by its id."""
+    seconds = {}
+    for stat in Path(f"/proc/{pid}/task").glob("*/stat"):
+        with suppress(OSError):
+            fields = _fields(stat)
+            seconds[int(stat.parent.name)] = (int(fields[11]) + int(fields[12])) / TICKS
+    return seconds
 
 
 def resident_mib(pid: int) -> float:

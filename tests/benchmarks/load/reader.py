@@ -12,6 +12,7 @@ import statistics
 import sys
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from typing import cast
 
 import uvloop
@@ -113,7 +114,7 @@ async def open_streams(wanted: Wanted, tally: Tally) -> list[Reader]:
         await asyncio.sleep(begin + number * length_seconds / wanted.streams - loop.time())
         request = wanted.request(wanted.keys[number % len(wanted.keys)])
         _, reader = await loop.create_connection(
-            lambda request=request: Reader(request, tally), "127.0.0.1", wanted.port
+            partial(Reader, request, tally), "127.0.0.1", wanted.port
         )
         readers.append(reader)
     await asyncio.sleep(max(0.5, length_seconds / 2))

@@ -25,6 +25,11 @@ class Measured:
         return max(run.rate for run in self.runs[connections])
 
     @property
+    def full_core_rate(self) -> float:
+        """What the processor time of a request would allow, if the load were never the limit."""
+        return 1e6 / self.median(MANY, "cpu_us")
+
+    @property
     def failed(self) -> int:
         return sum(run.failed for runs in self.runs.values() for run in runs)
 
@@ -35,7 +40,7 @@ class Plan:
 
     folder: Path
     rounds: int
-    seconds: float
+    seconds: int
 
 
 def measure(peers: Sequence[Peer], plan: Plan) -> tuple[dict[str, Measured], list[float]]:
@@ -55,22 +60,40 @@ def measure(peers: Sequence[Peer], plan: Plan) -> tuple[dict[str, Measured], lis
     return measured, fsyncs
 
 
-def rates_table(measured: Mapping[str, Measured], beside: Iterable[str]) -> list[str]:
-    """Requests per second at 32 connections, and each peer's ratio to those ``beside``."""
-    others = [name for name in beside if name in measured]
-    heads = "".join(f"{f'/ {name}':>22}" for name in others)
-    lines = [f"{'':22}{'median/s':>10}{'best/s':>10}{'CPU %':>7}{'CPU us':>8}{'p50 ms':>9}{heads}"]
+def rates_table(measured: Mapping[str, Measured]) -> list[str]:
+    """Requests per second at 32 connections, and what they took of the core."""
+    head = (
+        f"{'':22}{'median/s':>10}{'best/s':>10}{'CPU %':>7}{'CPU us':>8}{'full core/s':>13}"
+        f"{'p50 ms':>9}"
+    )
+    lines = [head]
     for name, peer in measured.items():
-        rate = peer.median(MANY, "rate")
-        ratios = (rate / measured[other].median(MANY, "rate") for other in others)
         lines.append(
-            f"{name:22}{rate:10,.0f}{peer.best_rate(MANY):10,.0f}"
+            f"{name:22}{peer.median(MANY, 'rate'):10,.0f}{peer.best_rate(MANY):10,.0f}"
             f"{peer.median(MANY, 'cpu_percent'):7.0f}{peer.median(MANY, 'cpu_us'):8.0f}"
-            f"{peer.median(MANY, 'p50_ms'):9.2f}"
-            + "".join(f"{ratio:22.3f}" for ratio in ratios)
+            f"{peer.full_core_rate:13,.0f}{peer.median(MANY, 'p50_ms'):9.2f}"
             + (f"   {peer.failed} failed" if peer.failed else "")
         )
     return lines
+
+
+def ratios_table(
+    measured: Mapping[str, Measured], names: Iterable[str], aims: Mapping[str, float]
+) -> list[str]:
+    """Ratios to the peers that have an aim; behind each the same of full cores."""
+    beside = [name for name in aims if name in measured]
+    lines = [f"{'':22}" + "".join(f"{f'/ {name}':>23}" for name in beside)]
+    for name in names:
+        if name not in measured:
+            continue
+        line = f"{name:22}"
+        for other in beside:
+            mine, theirs = measured[name], measured[other]
+            rates = mine.median(MANY, "rate") / theirs.median(MANY, "rate")
+            cores = mine.full_core_rate / theirs.full_core_rate
+            line += f"{f'{rates:.3f} ({cores:.3f})':>23}"
+        lines.append(line)
+    return [*lines, f"{'aim: at least':22}" + "".join(f"{aims[name]:>23}" for name in beside)]
 
 
 def latency_table(measured: Mapping[str, Measured], fsyncs: Sequence[float]) -> list[str]:
@@ -89,6 +112,7 @@ def latency_table(measured: Mapping[str, Measured], fsyncs: Sequence[float]) -> 
     fsync = sorted(fsyncs)[len(fsyncs) // 2]
     lines.append(
         f"one fsync of this disk: {fsync:.3f} ms (4 KiB + fdatasync, median of 500 in each round, "
-        f"median of {len(fsyncs)}); 0.5 ms + two fsyncs = {0.5 + 2 * fsync:.3f} ms"
+        f"median of {len(fsyncs)}); aim: p50 added at most 0.5 ms + two fsyncs = "
+        f"{0.5 + 2 * fsync:.3f} ms"
     )
     return lines
