@@ -41,7 +41,7 @@ def growth(peer: Peer, plan: Plan) -> Iterator[str]:
     """Resident memory every 100,000 requests, up to a million."""
     sent, shown = 0, 0
     yield f"{'requests':>12}{'MiB':>9}{'per second':>12}"
-    yield f"{0:12,}{resident_mib(peer.running.pid):9.1f}"
+    yield f"{0:12,}{idle_mib(peer):9.1f}"
     while sent < MILLION:
         run = post(peer.target, MANY, SLICE_SECONDS, plan.folder)
         sent += run.requests

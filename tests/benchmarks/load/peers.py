@@ -178,10 +178,9 @@ class Ours:
     def command(self, folder: Path, port: int, upstream: Peer) -> list[str | Path]:
         program = "swsllm_nb" if self.accounted else "load.unaccounted"
         several = ["--workers", str(self.workers)] if self.workers > 1 else []
-        return [
-            *(sys.executable, "-m", program, "serve", "--port", str(port), *several),
-            *("--upstream", f"http://127.0.0.1:{upstream.port}/v1", *self.place(folder)),
-        ]
+        address = f"http://127.0.0.1:{upstream.port}/v1"
+        words = ["serve", "--port", str(port), "--upstream", address, *several]
+        return [sys.executable, "-m", program, *words, *self.place(folder)]
 
     @contextmanager
     def serving(self, folder: Path, upstream: Peer, accounts: int = 1) -> Iterator[Peer]:
