@@ -10,7 +10,7 @@ from load.ledgers import fill_postgres, fill_sqlite
 from load.peers import Ours, Peer
 from load.plain import post
 from load.postgres import Server
-from load.processes import free_port, resident_mib, started
+from load.processes import free_port, resident_mib, started, swsllm
 from load.rounds import MANY, Measured, Plan, measure
 
 STARTS = 5
@@ -67,6 +67,8 @@ def long_ledger(plan: Plan, upstream: Peer, server: Server | None) -> list[str]:
                 fill_postgres(server, f"ledger_{name}", MILLION)
             elif name == "million":
                 fill_sqlite(folder, MILLION)
+            # Raises where the made books do not add up.
+            swsllm("ledger", "check", *ours.place(folder))
             peers.append(peer)
         measured, _ = measure(peers, plan)
     return ledger_table(measured)

@@ -1,11 +1,9 @@
 """A ledger of many rows, made from one true row, so that its shape is the running program's."""
 
 import sqlite3
-from collections.abc import Callable
 from pathlib import Path
 
 from load.postgres import Server
-from load.processes import NotStarted
 
 DATABASE = "swsllm.sqlite3"
 FRESH = {
@@ -48,7 +46,6 @@ def fill_sqlite(folder: Path, rows: int) -> None:
             connection.execute(statement)
         connection.execute("COMMIT")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        _check(lambda sql: connection.execute(sql).fetchone()[0])
     finally:
         connection.close()
 
@@ -61,15 +58,3 @@ def fill_postgres(server: Server, database: str, rows: int) -> None:
     )
     server.ask(database, ";\n".join(["BEGIN", *statements(told.split(), rows), "COMMIT"]))
     server.ask(database, "VACUUM ANALYZE")
-    _check(lambda sql: server.ask(database, sql))
-
-
-def _check(ask: Callable[[str], object]) -> None:
-    """P2 of the made ledger: what is spent is the sum of its rows."""
-    off = ask(
-        "SELECT count(*) FROM accounts a WHERE a.spend_pico <> "
-        "(SELECT coalesce(sum(amount_pico), 0) FROM ledger "
-        "WHERE account_id = a.id AND kind <> 'grant')"
-    )
-    if int(str(off)):
-        raise NotStarted("the made ledger does not add up; its schema must have changed")

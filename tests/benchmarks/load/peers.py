@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,6 @@ from load.plain import Target
 from load.processes import (
     LOAD_CORE,
     PROXY_CORE,
-    NotStarted,
     Running,
     free_port,
     started,
@@ -169,10 +168,8 @@ class Ours:
         for name in (f"student{index}" for index in range(number)):
             words = ["account", "add", name, "--budget", BUDGET_USD, "--json"]
             keys.append(json.loads(swsllm(*words, *self.place(folder)))["key"])
-            # Until there are limits there is nothing to lift.
-            with suppress(NotStarted):
-                limits = ["--in-flight", "10000", "--per-minute", "100000000"]
-                swsllm("account", "limit", name, *limits, *self.place(folder))
+            limits = ["--in-flight", "10000", "--per-minute", "100000000"]
+            swsllm("account", "limit", name, *limits, *self.place(folder))
         return keys
 
     def command(self, folder: Path, port: int, upstream: Peer) -> list[str | Path]:
