@@ -140,7 +140,15 @@ def litellm(folder: Path, upstream: Peer, program: Path) -> AbstractContextManag
     port = free_port()
     config = folder / "config.yaml"
     config.write_text(LITELLM.format(model=MODEL, upstream=upstream.port, key=LITELLM_KEY))
-    command = [program, "--config", config, "--host", "127.0.0.1", "--port", str(port)]
+    command: list[str | Path] = [
+        program,
+        "--config",
+        config,
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+    ]
     return _serving(
         "LiteLLM", folder, [*command, "--num_workers", "1"],
         port=port, core=PROXY_CORE, path="/health/liveliness", keys=[LITELLM_KEY],
