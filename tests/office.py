@@ -12,7 +12,8 @@ from swsllm_nb.pricing import Bound, Prices
 from swsllm_nb.proxy import accounts, books
 from swsllm_nb.proxy.accounts import NewAccount, NewKey
 from swsllm_nb.proxy.books import Check
-from swsllm_nb.proxy.ledger import ACCOUNT, Account, Intent, account_of_row
+from swsllm_nb.proxy.ledger import Intent
+from swsllm_nb.proxy.standing import ACCOUNT, Account, account_of_row
 from swsllm_nb.proxy.store import KeyHolder, Store
 from swsllm_nb.proxy.work import Row, Work, ask
 

@@ -22,7 +22,8 @@ from swsllm_nb.pricing import Bound, Prices
 from swsllm_nb.proxy import accounts, books, postgres
 from swsllm_nb.proxy.accounts import NewKey
 from swsllm_nb.proxy.errors import BudgetExhausted, BudgetReserved, TooManyCalls, Unauthenticated
-from swsllm_nb.proxy.ledger import Account, Hold, Outcome
+from swsllm_nb.proxy.ledger import Hold, Outcome
+from swsllm_nb.proxy.standing import Account
 from swsllm_nb.proxy.store import KeyHolder, Store
 from swsllm_nb.proxy.work import Row, Work, ask
 from swsllm_nb.wire import Usage

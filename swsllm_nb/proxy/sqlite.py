@@ -33,6 +33,24 @@ _GROUP_LIMIT = 256
 Result = TypeVar("Result")
 
 
+class _Clock:
+    """The time of a transaction, as PostgreSQL's ``now()``: read once for all of it."""
+
+    def __init__(self) -> None:
+        self.set()
+
+    def set(self) -> None:
+        now = datetime.now(UTC)
+        self._text = now.isoformat(timespec="microseconds").replace("+00:00", "Z")
+        self._micros = round(now.timestamp() * 1_000_000)
+
+    def text(self) -> str:
+        return self._text
+
+    def micros(self) -> int:
+        return self._micros
+
+
 class SqliteDatabase:
     """SQLite in a folder (see ``Database``). Many processes may use it; one should serve.
 
@@ -51,12 +69,14 @@ class SqliteDatabase:
         self._processes.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._processes.mkdir(exist_ok=True)
         with ExitStack() as opened:
-            writing = _connect(self.path)
+            clock = _Clock()
+            writing = _connect(self.path, clock)
             opened.callback(writing.close)
             _migrate(writing)
-            self._writer = _Worker(writing, "BEGIN IMMEDIATE")
+            self._writer = _Worker(writing, clock, "BEGIN IMMEDIATE")
             opened.callback(self._writer.close)
-            self._reader = _Worker(_connect(self.path), "BEGIN")
+            clock = _Clock()
+            self._reader = _Worker(_connect(self.path, clock), clock, "BEGIN")
             opened.callback(self._reader.close)
             alive = FileLock(self._processes / f"{self.owner}.lock")
             opened.callback(Path(alive.lock_file).unlink, missing_ok=True)
@@ -70,7 +90,7 @@ class SqliteDatabase:
         if rehearse and not self.path.exists():
             return 0, schema.NEWEST
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with closing(_connect(self.path)) as connection:
+        with closing(_connect(self.path, _Clock())) as connection:
             return _migrate(connection, rehearse), schema.NEWEST
 
     async def write(self, work: Callable[[], Work[Result]]) -> Result:
@@ -113,7 +133,7 @@ def _owners_of_holds() -> Work[list[str]]:
     return [row["owner"] for row in rows]
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def _connect(path: Path, clock: _Clock) -> sqlite3.Connection:
     """A connection to the course's database. Raises OSError for a file that is none."""
     try:
         with ExitStack() as opened:
@@ -122,7 +142,8 @@ def _connect(path: Path) -> sqlite3.Connection:
             )
             opened.callback(connection.close)
             connection.row_factory = sqlite3.Row
-            connection.create_function("utc_now", 0, _utc_now)
+            connection.create_function("utc_now", 0, clock.text)
+            connection.create_function("unix_micros", 0, clock.micros)
             # Holds are taken only while the lock on the process's file is held.
             connection.create_function("owner_lives", 1, lambda _: 1)
             connection.execute("PRAGMA journal_mode = WAL")
@@ -135,10 +156,6 @@ def _connect(path: Path) -> sqlite3.Connection:
             "choose another folder with --data."
         ) from None
     return connection
-
-
-def _utc_now() -> str:
-    return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def _migrate(connection: sqlite3.Connection, rehearse: bool = False) -> int:
@@ -193,8 +210,9 @@ class _Worker:
     cancelled does not undo its work.
     """
 
-    def __init__(self, connection: sqlite3.Connection, begin: str) -> None:
+    def __init__(self, connection: sqlite3.Connection, clock: _Clock, begin: str) -> None:
         self._connection = connection
+        self._clock = clock
         # A deferred transaction that reads first and then writes fails at once under load.
         self._begin = begin
         self._loop = asyncio.get_running_loop()
@@ -228,26 +246,39 @@ class _Worker:
                 self._loop.call_soon_threadsafe(_deliver, group, answers)
 
     def _commit(self, group: list[_Job]) -> list[Any]:
+        """The results of the works, or what each raised; all that did not raise is durable."""
+        answers = self._together(group)
+        if answers is not None:
+            return answers
+        # One of them raised when it had written already: it alone must be undone.
+        return [each for job in group for each in self._together([job]) or ()]
+
+    def _together(self, group: list[_Job]) -> list[Any] | None:
+        """One transaction for all; None where it was undone and they have to go one by one."""
+        answers: list[Any] = []
+        self._clock.set()
         try:
             self._connection.execute(self._begin)
-            answers = [self._attempt(job) for job in group]
+            for job in group:
+                before = self._connection.total_changes
+                try:
+                    answers.append(_run(self._connection, job.work()))
+                except Exception as error:
+                    answers.append(error)
+                    if self._connection.total_changes != before:
+                        self._connection.execute("ROLLBACK")
+                        return [_told(error)] if len(group) == 1 else None
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
-            return [_unavailable(error)] * len(group)
-        return answers
+            return [_told(error)] * len(group)
+        return [_told(each) if isinstance(each, Exception) else each for each in answers]
 
-    def _attempt(self, job: _Job) -> Any:
-        """The job's result, or the exception it raised with its own writes undone."""
-        self._connection.execute("SAVEPOINT job")
-        try:
-            value = _run(self._connection, job.work())
-        except Exception as error:
-            self._connection.execute("ROLLBACK TO job")
-            value = _unavailable(error) if isinstance(error, sqlite3.OperationalError) else error
-        self._connection.execute("RELEASE job")
-        return value
+
+def _told(error: Exception) -> Exception:
+    """What a caller is told: a database that is locked, full or broken is away for now."""
+    return _unavailable(error) if isinstance(error, sqlite3.OperationalError) else error
 
 
 def _unavailable(error: sqlite3.Error) -> StoreUnavailable:

@@ -26,7 +26,7 @@ from swsllm_nb.proxy.errors import (
     ProxyError,
     error_answer,
 )
-from swsllm_nb.proxy.ledger import Account
+from swsllm_nb.proxy.standing import Account
 from swsllm_nb.proxy.store import Store
 
 __all__ = ["create_views", "public_account"]
