@@ -19,8 +19,8 @@ from swsllm_nb.proxy.work import Row, Work, ask
 
 Result = TypeVar("Result")
 
-DIED = "UPDATE ledger SET owner = 'died' WHERE state = 'held' AND request_id = $1"
-"""What a call looks like whose process is no more."""
+DIED = "UPDATE ledger SET owner = 'its ' || request_id WHERE state = 'held' AND request_id = $1"
+"""What a call looks like whose process, one of its own, is no more."""
 
 _NEVER_BY_ITSELF = 10**6
 

@@ -87,8 +87,9 @@ async def unroll(course: Course) -> None:
         holder = await new_account(course.store, name, budget, in_flight=IN_FLIGHT)
         course.students.append(Student(name, holder, alone, keys=[holder]))
     course.running = CALLERS
-    acts = [_call_again_and_again(course) for _ in range(CALLERS)]
-    await asyncio.gather(*acts, _staff(course), _audit(course))
+    async with asyncio.TaskGroup() as together:
+        for act in (*[_call_again_and_again] * CALLERS, _staff, _audit):
+            together.create_task(act(course))
     for student in course.students:
         account = await course.figures(student)
         figures = (account.spend_pico, account.reserved_pico, account.in_flight)
