@@ -87,6 +87,9 @@ class Office:
 
 @pytest.fixture
 def office(place: Place) -> Iterator[Office]:
+    if place.url is not None:
+        # What waits for each other in a circle is sorted out at once, and not after a second.
+        place = replace(place, url=f"{place.url}&deadlock_timeout=20ms")
     with asyncio.Runner() as runner:
         opened = Office(place, runner)
         for store in opened.stores:
