@@ -34,6 +34,7 @@ SEEDS = range(50)
 CALLERS = 10
 CALLS = 4
 IN_FLIGHT = 4
+LOOK_SECONDS = 0.003
 
 
 @dataclass
@@ -197,7 +198,7 @@ def _of_call(request_id: str) -> Work[Sequence[Row]]:
 
 async def _staff(course: Course) -> None:
     while course.running:
-        await course.pause()
+        await asyncio.sleep(LOOK_SECONDS)
         student = course.chance.choice(course.students[1:])
         act = course.chance.choice((_grant, _grant, _switch, _renew, _cap))
         await act(course, student)
@@ -235,7 +236,7 @@ async def _cap(course: Course, student: Student) -> None:
 
 async def _audit(course: Course) -> None:
     while course.running:
-        await course.pause()
+        await asyncio.sleep(LOOK_SECONDS)
         assert await course.store.read(books.differences) == []
         for student in course.students:
             account = await course.figures(student)

@@ -1,6 +1,8 @@
 """The database, whichever it is: one atomic decision per call, and nothing held for ever."""
 
 import asyncio
+import sqlite3
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -23,7 +25,7 @@ from swsllm_nb.proxy.errors import (
 )
 from swsllm_nb.proxy.ledger import Outcome
 from swsllm_nb.proxy.store import KeyHolder, Store
-from swsllm_nb.proxy.work import Database
+from swsllm_nb.proxy.work import Database, ask
 from swsllm_nb.wire import Usage
 
 
@@ -298,6 +300,30 @@ def test_an_error_in_one_of_many_works_undoes_that_one_alone(place: Place) -> No
         assert (await the_account(store)).reserved_pico == 20
 
     run(place, act)
+
+
+def test_what_follows_in_a_group_that_sqlite_undid_is_not_written_by_halves(tmp_path: Path) -> None:
+    add_one = "UPDATE accounts SET spend_pico = spend_pico + 1"
+
+    def slow() -> Any:
+        time.sleep(0.2)  # the others become one group
+        yield ask("SELECT 1")
+
+    def on_a_full_disk() -> Any:
+        yield ask("ROLLBACK")
+        raise sqlite3.OperationalError("database or disk is full")
+
+    def by_halves() -> Any:
+        yield ask(add_one)
+        raise ValueError("in the middle")
+
+    async def act(store: Store, _: KeyHolder) -> None:
+        works = (slow, on_a_full_disk, by_halves)
+        results = await asyncio.gather(*map(store.write, works), return_exceptions=True)
+        assert [type(result) for result in results[1:]] == [StoreUnavailable, ValueError]
+        assert (await the_account(store)).spend_pico == 0
+
+    run(Place(tmp_path), act)
 
 
 def test_a_hold_whose_commit_nobody_heard_of_is_withdrawn(

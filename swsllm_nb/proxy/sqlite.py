@@ -265,8 +265,10 @@ class _Worker:
                     answers.append(_run(self._connection, job.work()))
                 except Exception as error:
                     answers.append(error)
-                    if self._connection.total_changes != before:
-                        self._connection.execute("ROLLBACK")
+                    # On a full disk SQLite has undone it all, and would write on by halves.
+                    undone = not self._connection.in_transaction
+                    if undone or self._connection.total_changes != before:
+                        self._connection.rollback()
                         return [_told(error)] if len(group) == 1 else None
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
