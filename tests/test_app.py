@@ -11,7 +11,7 @@ import httpx2
 import pytest
 from fake_openai import FakeOpenAI, Scripted
 
-from swsllm_nb.pricing import default_catalogue
+from swsllm_nb.catalogue import default_catalogue
 from swsllm_nb.proxy import staff
 from swsllm_nb.proxy.app import create_app
 from swsllm_nb.proxy.auth import Secret

@@ -15,8 +15,9 @@ from fake_openai import DEFAULT_USAGE, FakeOpenAI, Scripted, error
 from openai import OpenAI
 from proxies import RunningProxy
 
+from swsllm_nb.catalogue import default_catalogue
 from swsllm_nb.money import pico_from_usd
-from swsllm_nb.pricing import cost, default_catalogue
+from swsllm_nb.pricing import cost
 from swsllm_nb.wire import Usage
 
 MINI = "gpt-4o-mini-2024-07-18"

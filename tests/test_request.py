@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from swsllm_nb.pricing import default_catalogue
+from swsllm_nb.catalogue import default_catalogue
 from swsllm_nb.proxy.auth import Secret
 from swsllm_nb.proxy.errors import BadRequest
 from swsllm_nb.proxy.request import ChatRequest, read_chat_request

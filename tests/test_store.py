@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from swsllm_nb.catalogue import default_catalogue
 from swsllm_nb.money import pico_from_usd
-from swsllm_nb.pricing import Bound, default_catalogue
+from swsllm_nb.pricing import Bound
 from swsllm_nb.proxy.errors import BudgetExhausted, BudgetReserved, Unauthenticated
 from swsllm_nb.proxy.ledger import Intent, Outcome
 from swsllm_nb.proxy.store import DATABASE_NAME, KeyHolder, Store

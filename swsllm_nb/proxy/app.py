@@ -3,7 +3,7 @@
 import asyncio
 import logging
 
-from swsllm_nb.pricing import Catalogue
+from swsllm_nb.catalogue import Catalogue
 from swsllm_nb.proxy.asgi import App, Client, Receive, Scope, Send
 from swsllm_nb.proxy.auth import Secret
 from swsllm_nb.proxy.completions import Completions

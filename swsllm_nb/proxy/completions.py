@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from secrets import token_hex
 
 from swsllm_nb import pricing, wire
-from swsllm_nb.pricing import Bound, Catalogue
+from swsllm_nb.catalogue import Catalogue
+from swsllm_nb.pricing import Bound
 from swsllm_nb.proxy.access import authenticate
 from swsllm_nb.proxy.asgi import Client, ClientGone, Receive, Scope, Send, header, read_body
 from swsllm_nb.proxy.auth import Secret

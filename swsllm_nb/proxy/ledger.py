@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from swsllm_nb.catalogue import Model
 from swsllm_nb.money import show_cost, show_left
-from swsllm_nb.pricing import Bound, Model, Prices
+from swsllm_nb.pricing import Bound, Prices
 from swsllm_nb.proxy.errors import BudgetExhausted, BudgetReserved, Unauthenticated
 from swsllm_nb.wire import Usage
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from swsllm_nb.pricing import Catalogue, Model
+from swsllm_nb.catalogue import Catalogue, Model
 from swsllm_nb.proxy.body import Member, read_members
 from swsllm_nb.proxy.errors import BadRequest, ModelNotFound
 from swsllm_nb.proxy.rules import check_rules

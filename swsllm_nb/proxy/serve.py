@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 import uvicorn
 
-from swsllm_nb.pricing import default_catalogue
+from swsllm_nb.catalogue import default_catalogue
 from swsllm_nb.proxy.app import create_app
 from swsllm_nb.proxy.settings import PRACTICE, Settings
 from swsllm_nb.proxy.store import Store

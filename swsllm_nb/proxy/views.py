@@ -13,8 +13,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from swsllm_nb.catalogue import Catalogue, Model
 from swsllm_nb.money import usd_text
-from swsllm_nb.pricing import Catalogue, Model
 from swsllm_nb.proxy.access import authenticate
 from swsllm_nb.proxy.auth import Secret
 from swsllm_nb.proxy.errors import (
