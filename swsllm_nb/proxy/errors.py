@@ -9,6 +9,8 @@ ProxyError
 ├── BudgetRefused       the call's bound does not fit what is left
 │   ├── BudgetExhausted     nothing in flight will change that: final
 │   └── BudgetReserved      other calls in flight hold the rest: try again
+├── TooManyCalls        too many at once or per minute: says when to try again
+│   └── UpstreamBusy        the upstream says so of the proxy's calls
 ├── UpstreamRefusal     the upstream said no, and billed nothing
 ├── UpstreamFailure     the upstream failed
 │   ├── UpstreamUnknown     and may have billed: a retry could cost twice
@@ -17,6 +19,7 @@ ProxyError
 """
 
 import json
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -34,7 +37,9 @@ __all__ = [
     "ProxyError",
     "ProxyFault",
     "ProxyNotAdmitted",
+    "TooManyCalls",
     "Unauthenticated",
+    "UpstreamBusy",
     "UpstreamFailure",
     "UpstreamRefusal",
     "UpstreamUnknown",
@@ -74,6 +79,17 @@ class BudgetExhausted(BudgetRefused): ...
 
 
 class BudgetReserved(BudgetRefused): ...
+
+
+class TooManyCalls(ProxyError):
+    """Carries after how many seconds another try makes sense."""
+
+    def __init__(self, message: str, *, retry_after_seconds: float) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class UpstreamBusy(TooManyCalls): ...
 
 
 class UpstreamRefusal(ProxyError):
@@ -125,6 +141,8 @@ _TABLE: Final[dict[type[ProxyError], _Row]] = {
     NoSuchPage: _Row(404, "invalid_request_error", "unknown_url"),
     BudgetExhausted: _Row(429, INSUFFICIENT_QUOTA, INSUFFICIENT_QUOTA, _FINAL),
     BudgetReserved: _Row(429, "requests", RATE_LIMIT_EXCEEDED, (("retry-after", "10"),)),
+    TooManyCalls: _Row(429, "requests", RATE_LIMIT_EXCEEDED),
+    UpstreamBusy: _Row(429, "requests", RATE_LIMIT_EXCEEDED),
     UpstreamRefusal: _Row(400, "invalid_request_error", None),
     UpstreamFailure: _Row(502, "server_error", "upstream_failed"),
     UpstreamUnknown: _Row(502, "server_error", "upstream_failed", _FINAL),
@@ -137,7 +155,10 @@ def error_answer(error: ProxyError) -> ErrorAnswer:
     """OpenAI's envelope for an error: ``{"error": {message, type, param, code}}``."""
     row = _TABLE[type(error)]
     status = error.status if isinstance(error, UpstreamRefusal) else row.status
-    return ErrorAnswer(status, error_body(error), row.headers)
+    headers = row.headers
+    if isinstance(error, TooManyCalls):
+        headers += (("retry-after", str(max(1, math.ceil(error.retry_after_seconds)))),)
+    return ErrorAnswer(status, error_body(error), headers)
 
 
 def error_body(error: ProxyError) -> bytes:
