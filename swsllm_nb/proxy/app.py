@@ -3,11 +3,11 @@
 import asyncio
 import logging
 
-from swsllm_nb.catalogue import Catalogue
 from swsllm_nb.proxy.asgi import App, Client, Receive, Scope, Send
 from swsllm_nb.proxy.auth import Secret
 from swsllm_nb.proxy.completions import Completions
 from swsllm_nb.proxy.errors import ProxyFault
+from swsllm_nb.proxy.offer import Offer
 from swsllm_nb.proxy.store import Store
 from swsllm_nb.proxy.upstream import CONNECTIONS, Upstream
 from swsllm_nb.proxy.views import create_views
@@ -18,15 +18,15 @@ log = logging.getLogger(__name__)
 
 
 def create_app(
-    *, catalogue: Catalogue, store: Store, upstream: Upstream, secret: Secret, prefix: str = ""
+    *, offer: Offer, store: Store, upstream: Upstream, secret: Secret, prefix: str = ""
 ) -> App:
     """Serves under ``prefix`` and, for a front proxy that strips it, without; with and without /v1.
 
     ``prefix`` is empty or begins with a slash and ends without one.
     """
     slots = asyncio.Semaphore(CONNECTIONS)
-    completions = Completions(catalogue, store, upstream, secret, slots)
-    views = create_views(catalogue, store, secret, upstream.name)
+    completions = Completions(offer, store, upstream, secret, slots)
+    views = create_views(offer, store, secret, upstream.name)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

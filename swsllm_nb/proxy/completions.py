@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from secrets import token_hex
 
 from swsllm_nb import pricing, wire
-from swsllm_nb.catalogue import Catalogue
 from swsllm_nb.pricing import Bound
 from swsllm_nb.proxy.access import authenticate
 from swsllm_nb.proxy.asgi import Client, ClientGone, Receive, Scope, Send, header, read_body
 from swsllm_nb.proxy.auth import Secret
 from swsllm_nb.proxy.errors import BadRequest, ProxyError
 from swsllm_nb.proxy.ledger import Intent
+from swsllm_nb.proxy.offer import Offer
 from swsllm_nb.proxy.relay import Relay
 from swsllm_nb.proxy.request import ChatRequest, read_chat_request
 from swsllm_nb.proxy.settlement import Settlement
@@ -28,7 +28,7 @@ COUNT_IN_THREAD_CHARACTERS = 20_000
 class Completions:
     """The endpoint, as a bare ASGI application."""
 
-    catalogue: Catalogue
+    offer: Offer
     store: Store
     upstream: Upstream
     secret: Secret
@@ -41,7 +41,7 @@ class Completions:
         try:
             holder = await authenticate(header(scope, "authorization"), self.secret, self.store)
             body = await read_body(receive, BODY_LIMIT_BYTES)
-            request = read_chat_request(body, self.catalogue)
+            request = read_chat_request(body, self.offer)
             intent = Intent(
                 request_id=request_id,
                 account_id=holder.account.id,

@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager
 
 import uvicorn
 
-from swsllm_nb.catalogue import default_catalogue
 from swsllm_nb.proxy.app import create_app
+from swsllm_nb.proxy.offer import Offer
 from swsllm_nb.proxy.settings import PRACTICE, Settings
 from swsllm_nb.proxy.store import Store
 from swsllm_nb.proxy.upstream import READ_TIMEOUT_SECONDS, HttpUpstream, Upstream
@@ -91,7 +91,7 @@ async def proxy_server(
     listening = bind(settings.host, settings.port)
     upstream = _upstream(settings)
     app = create_app(
-        catalogue=default_catalogue(),
+        offer=Offer(ages=settings.upstream != PRACTICE),
         store=store,
         upstream=upstream,
         secret=settings.secret,
