@@ -86,7 +86,7 @@ def lab(notebooks: Path | None, port: int | None, no_browser: bool, folder: Path
     told = settings.Settings(
         folder=chosen,
         secret=settings.read_secret(chosen),
-        upstream=settings.PRACTICE,
+        upstreams=(settings.PRACTICE,),
         port=0,
     )
     opened = Lab(notebook_folder(notebooks), jupyter_port=port, browser=not no_browser)
@@ -96,17 +96,22 @@ def lab(notebooks: Path | None, port: int | None, no_browser: bool, folder: Path
 @commands.command()
 @click.option(
     "--upstream",
+    "upstreams",
     envvar="SWSLLM_UPSTREAM",
     required=True,
-    help="'practice', or the base URL of an OpenAI-compatible server. "
-    "Its key is read from SWSLLM_UPSTREAM_KEY.",
+    multiple=True,
+    help="'practice', or the base URL of an OpenAI-compatible server. Its key is read from "
+    "SWSLLM_UPSTREAM_KEY. Several, the preferred one first, as NAME=URL, each with its "
+    "SWSLLM_UPSTREAM_KEY_<NAME>.",
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
 @click.option("--prefix", default="", help="Path the proxy lives under, such as /sws-llm-proxy.")
 @_data_option
 @_in_words
-def serve(upstream: str, host: str, port: int, prefix: str, folder: Path | None) -> None:
+def serve(
+    upstreams: tuple[str, ...], host: str, port: int, prefix: str, folder: Path | None
+) -> None:
     """Run the proxy. Prints its base URL on the first line."""
     from swsllm_nb.proxy import settings
     from swsllm_nb.proxy.serve import serve as run
@@ -115,14 +120,18 @@ def serve(upstream: str, host: str, port: int, prefix: str, folder: Path | None)
     told = settings.Settings(
         folder=chosen,
         secret=settings.read_secret(chosen),
-        upstream=upstream,
-        upstream_key=settings.read_upstream_key(),
+        upstreams=settings.read_upstreams(upstreams),
         host=host,
         port=port,
         prefix=prefix.rstrip("/"),
     )
-    if told.upstream != settings.PRACTICE and told.upstream_key is None:
-        click.echo("SWSLLM_UPSTREAM_KEY is not set: the upstream is asked without a key.", err=True)
+    for one in told.upstreams:
+        if one != settings.PRACTICE and one.key is None:
+            click.echo(
+                f"There is no key for {one.name}: it is asked without one. Is SWSLLM_UPSTREAM_KEY "
+                "set?",
+                err=True,
+            )
     asyncio.run(run(told, click.echo))
 
 

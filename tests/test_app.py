@@ -19,6 +19,7 @@ from swsllm_nb.proxy.auth import Secret
 from swsllm_nb.proxy.offer import Offer
 from swsllm_nb.proxy.store import Store
 from swsllm_nb.proxy.upstream import HttpUpstream
+from swsllm_nb.proxy.upstreams import Upstreams
 
 SECRET = Secret.of_text("1:" + "s" * 40)
 QUESTION = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "Hi"}]}
@@ -38,7 +39,7 @@ def run(
             app = create_app(
                 offer=offer or Offer(ages=False),
                 store=store,
-                upstream=upstream,
+                upstreams=Upstreams((upstream,)),
                 secret=SECRET,
                 prefix=prefix,
             )

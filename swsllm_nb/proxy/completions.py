@@ -16,7 +16,8 @@ from swsllm_nb.proxy.relay import Relay
 from swsllm_nb.proxy.request import ChatRequest, read_chat_request
 from swsllm_nb.proxy.settlement import Settlement
 from swsllm_nb.proxy.store import Store
-from swsllm_nb.proxy.upstream import Upstream
+from swsllm_nb.proxy.upstream import Route
+from swsllm_nb.proxy.upstreams import Upstreams
 
 __all__ = ["Completions"]
 
@@ -30,7 +31,7 @@ class Completions:
 
     offer: Offer
     store: Store
-    upstream: Upstream
+    upstreams: Upstreams
     secret: Secret
     slots: asyncio.Semaphore
 
@@ -42,6 +43,7 @@ class Completions:
             holder = await authenticate(header(scope, "authorization"), self.secret, self.store)
             body = await read_body(receive, BODY_LIMIT_BYTES)
             request = read_chat_request(body, self.offer)
+            route = self.upstreams.route(request.model)
             intent = Intent(
                 request_id=request_id,
                 account_id=holder.account.id,
@@ -49,19 +51,24 @@ class Completions:
                 model=request.model,
                 bound=await _bound(request),
                 stream=request.stream,
-                upstream=self.upstream.name,
+                upstream=route.name,
                 owner=self.store.owner,
             )
             async with self.slots:
                 settlement = Settlement(self.store, await self.store.reserve(intent))
-                await self._forward(client, request, settlement, wants_cost)
+                await self._forward(client, request, route, settlement, wants_cost)
         except ClientGone:
             return
         except ProxyError as error:
             await client.refuse(error, [(wire.REQUEST_ID_HEADER, request_id)])
 
     async def _forward(
-        self, client: Client, request: ChatRequest, settlement: Settlement, wants_cost: bool
+        self,
+        client: Client,
+        request: ChatRequest,
+        route: Route,
+        settlement: Settlement,
+        wants_cost: bool,
     ) -> None:
         hold = settlement.hold
         pseudonym = self.secret.safety_identifier(hold.account_id)
@@ -72,9 +79,7 @@ class Completions:
             wants_usage=request.wants_usage,
             wants_cost=wants_cost,
         )
-        await relay.forward(
-            self.upstream, lambda: request.upstream_body(hold.cap_tokens, pseudonym)
-        )
+        await relay.forward(route, lambda: request.upstream_body(hold.cap_tokens, pseudonym))
 
 
 async def _bound(request: ChatRequest) -> Bound:

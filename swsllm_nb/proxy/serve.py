@@ -13,7 +13,8 @@ from swsllm_nb.proxy.app import create_app
 from swsllm_nb.proxy.offer import Offer
 from swsllm_nb.proxy.settings import PRACTICE, Settings
 from swsllm_nb.proxy.store import Store
-from swsllm_nb.proxy.upstream import READ_TIMEOUT_SECONDS, HttpUpstream, Upstream
+from swsllm_nb.proxy.upstream import TOTAL_TIMEOUT_SECONDS, HttpUpstream
+from swsllm_nb.proxy.upstreams import Upstreams
 from swsllm_nb.tokens import o200k_base
 
 __all__ = ["RunningServer", "StopSignals", "bind", "proxy_server", "serve"]
@@ -89,11 +90,11 @@ async def proxy_server(
     A server that is told to stop lets running calls finish for ``grace_seconds``.
     """
     listening = bind(settings.host, settings.port)
-    upstream = _upstream(settings)
+    upstreams = _upstreams(settings)
     app = create_app(
-        offer=Offer(ages=settings.upstream != PRACTICE),
+        offer=Offer(ages=PRACTICE not in settings.upstreams),
         store=store,
-        upstream=upstream,
+        upstreams=upstreams,
         secret=settings.secret,
         prefix=settings.prefix,
     )
@@ -111,14 +112,14 @@ async def proxy_server(
     finally:
         listening.close()
         await warming
-        await upstream.close()
+        await upstreams.close()
 
 
 async def serve(settings: Settings, announce: Callable[[str], None]) -> None:
     """Run the proxy until SIGTERM or Ctrl-C. ``announce`` is told the base URL."""
     signals = StopSignals()
     # A call may take as long as its upstream; whoever is in a hurry asks twice.
-    grace_seconds = READ_TIMEOUT_SECONDS + 30
+    grace_seconds = TOTAL_TIMEOUT_SECONDS + 30
     async with (
         Store(settings.folder) as store,
         proxy_server(settings, store, grace_seconds=grace_seconds) as server,
@@ -128,9 +129,10 @@ async def serve(settings: Settings, announce: Callable[[str], None]) -> None:
         await server.run()
 
 
-def _upstream(settings: Settings) -> Upstream:
-    if settings.upstream == PRACTICE:
+def _upstreams(settings: Settings) -> Upstreams:
+    if PRACTICE in settings.upstreams:
         from swsllm_nb.proxy.practice import PracticeUpstream
 
-        return PracticeUpstream()
-    return HttpUpstream(settings.upstream, settings.upstream_key)
+        return Upstreams((PracticeUpstream(),))
+    told = settings.upstreams
+    return Upstreams([HttpUpstream(one.base_url, one.key, name=one.name) for one in told])

@@ -41,7 +41,7 @@ class _Views:
     offer: Offer
     store: Store
     secret: Secret
-    upstream_name: str
+    upstream_names: tuple[str, ...]
 
     async def models(self, _: Request) -> Response:
         offered = ((model, self.offer.serving(model)) for model in self.offer.catalogue.models)
@@ -89,7 +89,7 @@ class _Views:
             "id": model.id,
             "object": "model",
             "created": _snapshot_epoch(model.id),
-            "owned_by": "practice" if self.upstream_name == "practice" else "openai",
+            "owned_by": "practice" if self.upstream_names == ("practice",) else "openai",
             "shutdown_date": model.shutdown_date and model.shutdown_date.isoformat(),
             "successor": model.successor,
             "served_by": None if serving is model else serving.id,
@@ -102,8 +102,10 @@ class _Views:
         }
 
 
-def create_views(offer: Offer, store: Store, secret: Secret, upstream_name: str) -> Starlette:
-    views = _Views(offer, store, secret, upstream_name)
+def create_views(
+    offer: Offer, store: Store, secret: Secret, upstream_names: tuple[str, ...]
+) -> Starlette:
+    views = _Views(offer, store, secret, upstream_names)
     pages: Mapping[str, View] = {
         "/models": views.models,
         "/models/{name:path}": views.model,
