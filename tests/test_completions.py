@@ -164,7 +164,9 @@ def test_nested_values_travel_as_the_text_they_were(student: Student, upstream: 
 def test_an_upstream_that_refuses_costs_nothing_and_keeps_its_secrets(
     student: Student, upstream: FakeOpenAI, status: int, body: Any, seen: int, stream: bool
 ) -> None:
-    upstream.answers.append(Scripted(status=status, body=body))
+    # Nobody waits here as long as that.
+    wait = {"retry-after": "30"}
+    upstream.answers.append(Scripted(status=status, body=body, headers=wait))
     answer = student.ask(stream=stream)
     assert answer.status_code == seen
     assert set(answer.json()["error"]) == {"message", "type", "param", "code"}
