@@ -129,10 +129,10 @@ def _or(rate_pico: int | None, otherwise_pico: int) -> int:
 
 
 _FROZEN: Final = {
-    "in": "input_pico",
-    "cached": "cached_input_pico",
-    "write": "cache_write_pico",
-    "out": "output_pico",
+    "input": "input_pico",
+    "cached_input": "cached_input_pico",
+    "cache_write": "cache_write_pico",
+    "output": "output_pico",
 }
 
 

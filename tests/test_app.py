@@ -13,11 +13,11 @@ import pytest
 from fake_openai import FakeOpenAI, Scripted
 
 from swsllm_nb.catalogue import packaged_rows
-from swsllm_nb.proxy import staff
+from swsllm_nb.proxy import books, staff
 from swsllm_nb.proxy.app import create_app
 from swsllm_nb.proxy.auth import Secret
 from swsllm_nb.proxy.offer import Offer
-from swsllm_nb.proxy.store import Store
+from swsllm_nb.proxy.store import Store, database_at
 from swsllm_nb.proxy.upstream import HttpUpstream
 from swsllm_nb.proxy.upstreams import Upstreams
 
@@ -34,7 +34,7 @@ def run(
 
     async def running(base_url: str) -> Any:
         upstream = HttpUpstream(base_url, "sk-upstream", read_timeout_seconds=0.3)
-        async with upstream, Store(folder) as store:
+        async with upstream, Store(database_at(folder, None)) as store:
             made = await staff.add_account(store, SECRET, "ada", "5.00", author="a test")
             app = create_app(
                 offer=offer or Offer(ages=False),
@@ -49,7 +49,7 @@ def run(
                 headers={"authorization": f"Bearer {made.key}"},
             ) as client:
                 result = await act(client)
-            assert await store.differences() == []
+            assert await store.read(books.differences) == []
             return result
 
     with FakeOpenAI(*scripts) as server:
@@ -250,12 +250,11 @@ def test_models_tell_when_they_end_what_follows_and_who_serves_them(tmp_path: Pa
         "prices": [{**price, "long_prompts": long}],
     }
 
-    class Staff:
-        async def model_rows(self) -> Any:
-            return {row["id"]: row for row in (mini, other)}
+    async def staff_rows() -> Any:
+        return {row["id"]: row for row in (mini, other)}
 
     offer = Offer(ages=True, today=lambda: date(2027, 1, 14))
-    asyncio.run(offer.refresh(Staff()))
+    asyncio.run(offer.refresh(staff_rows))
 
     async def act(client: httpx2.AsyncClient) -> None:
         listed = (await client.get("/models")).json()["data"]

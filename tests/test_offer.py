@@ -42,7 +42,7 @@ class Staff:
 
 def offer(*rows: Row, day: date = date(2026, 11, 23), ages: bool = True) -> Offer:
     made = Offer(ages=ages, today=lambda: day)
-    asyncio.run(made.refresh(Staff(*rows)))
+    asyncio.run(made.refresh(Staff(*rows).model_rows))
     return made
 
 
@@ -107,7 +107,7 @@ def test_prices_and_shut_downs_take_effect_on_their_day_in_a_running_process() -
     days = [date(2027, 1, 9)]
     made = Offer(ages=True, today=lambda: days[-1])
     staff = Staff(row(MINI, prices=[*packaged_rows()[MINI]["prices"], dearer]))
-    asyncio.run(made.refresh(staff))
+    asyncio.run(made.refresh(staff.model_rows))
     assert made.model(MINI).prices.input_pico == 150_000
     days.append(date(2027, 1, 10))
     assert made.model(MINI).prices.input_pico == 9_000_000
@@ -117,10 +117,10 @@ def test_prices_and_shut_downs_take_effect_on_their_day_in_a_running_process() -
 
 def test_what_staff_change_and_take_back_is_offered_from_the_next_refresh_on() -> None:
     made, staff = offer(), Staff(row(MINI, enabled=False))
-    asyncio.run(made.refresh(staff))
+    asyncio.run(made.refresh(staff.model_rows))
     assert "does not exist" in refusal(made, MINI)
     staff.rows = {}
-    asyncio.run(made.refresh(staff))
+    asyncio.run(made.refresh(staff.model_rows))
     assert made.model(MINI).id == MINI
 
 
@@ -136,11 +136,11 @@ def test_a_refresh_that_fails_keeps_what_was_offered_and_complains_once(
     else:
         staff.rows = None  # type: ignore[assignment]
     for _ in range(3):
-        asyncio.run(made.refresh(staff))
+        asyncio.run(made.refresh(staff.model_rows))
     assert made.model(LUNA).id == LUNA
     assert made.model(MINI).id == MINI
     (complaint,) = caplog.records
     assert complaint.levelno == logging.ERROR
     staff.fault, staff.rows = None, {}
-    asyncio.run(made.refresh(staff))
+    asyncio.run(made.refresh(staff.model_rows))
     assert "does not exist" in refusal(made, LUNA)

@@ -68,10 +68,10 @@ def test_a_bound_up_to_the_threshold_knows_the_base_rates_alone() -> None:
 
 
 def test_the_frozen_prices_are_short_and_thaw_to_the_same() -> None:
-    assert MINI.prices.frozen == '{"in":150000,"out":600000}'
+    assert MINI.prices.frozen == '{"input":150000,"output":600000}'
     assert TIERED.frozen == (
-        '{"in":10,"cached":1,"write":12,"out":100,'
-        '"long":{"above":1000,"in":20,"cached":2,"out":150}}'
+        '{"input":10,"cached_input":1,"cache_write":12,"output":100,'
+        '"long":{"above":1000,"input":20,"cached_input":2,"output":150}}'
     )
     assert TIERED.frozen is TIERED.frozen
 

@@ -93,7 +93,7 @@ def test_the_sixty_fifth_call_of_an_account_is_told_when_to_come_back() -> None:
         assert room.served.count(1) == CALLS_PER_ACCOUNT + 1
 
     run(act())
-    answer = error_answer(TooManyCalls("Slowly.", retry_after_seconds=2.1))
+    answer = error_answer(TooManyCalls("Slowly.", retry_after_seconds=3))
     assert (answer.status, dict(answer.headers)["retry-after"]) == (429, "3")
 
 

@@ -52,7 +52,6 @@ class Completions:
                 bound=await _bound(request),
                 stream=request.stream,
                 upstream=route.name,
-                owner=self.store.owner,
             )
             async with self.slots:
                 settlement = Settlement(self.store, await self.store.reserve(intent))

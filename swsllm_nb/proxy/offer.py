@@ -1,24 +1,24 @@
 """What is offered now: the catalogue as staff changed it, on the day that it is."""
 
+import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, date, datetime
-from typing import Protocol
 
 from swsllm_nb.catalogue import Catalogue, Model, Row, catalogue_on, overlaid
 from swsllm_nb.proxy.errors import ModelNotFound
 
-__all__ = ["ModelRows", "Offer", "utc_today"]
+__all__ = ["Offer", "ReadRows", "utc_today"]
 
 _NAME_CHARACTERS = 100
 
 log = logging.getLogger(__name__)
 
 
-class ModelRows(Protocol):
-    """Whoever keeps the rows that staff changed."""
+REFRESH_SECONDS = 5
 
-    async def model_rows(self) -> Mapping[str, Row]: ...
+ReadRows = Callable[[], Awaitable[Mapping[str, Row]]]
+"""Reads the rows that staff changed, by model id."""
 
 
 def utc_today() -> date:
@@ -71,10 +71,16 @@ class Offer:
             model = successor
         return model
 
-    async def refresh(self, store: ModelRows) -> None:
+    async def follow(self, read_rows: ReadRows) -> None:
+        """Refresh for ever, so that what staff change is offered in every process soon."""
+        while True:
+            await asyncio.sleep(REFRESH_SECONDS)
+            await self.refresh(read_rows)
+
+    async def refresh(self, read_rows: ReadRows) -> None:
         """Read staff's rows anew. Where that fails, what was offered stays; nothing is raised."""
         try:
-            staff_rows = await store.model_rows()
+            staff_rows = await read_rows()
             if staff_rows != self._staff_rows:
                 rows = overlaid(staff_rows)
                 self._catalogue = catalogue_on(rows, self._day)

@@ -10,9 +10,9 @@ from swsllm_nb import wire
 from swsllm_nb.money import usd_text
 from swsllm_nb.proxy.asgi import Client
 from swsllm_nb.proxy.errors import ProxyError, UpstreamFailure, UpstreamUnknown, error_body
-from swsllm_nb.proxy.ledger import Account
 from swsllm_nb.proxy.refusals import may_have_billed, refusal_of
 from swsllm_nb.proxy.settlement import Settlement
+from swsllm_nb.proxy.standing import Balance
 from swsllm_nb.proxy.upstream import NotSent, Route, UpstreamAnswer, UpstreamLost
 from swsllm_nb.sse import DONE, Event, Scanner
 
@@ -155,11 +155,11 @@ class Relay:
             "ask the teaching staff for it back."
         )
 
-    async def _tell_cost(self, account: Account | None) -> None:
+    async def _tell_cost(self, account: Balance | None) -> None:
         if self._wants_cost and account:
             await self._client.write(wire.cost_comment(self._settlement.cost_fields(account)))
 
-    def _headers(self, account: Account | None) -> list[tuple[str, str]]:
+    def _headers(self, account: Balance | None) -> list[tuple[str, str]]:
         """The request id; where the account is known as it stands after, also the cost."""
         told = self._settlement.cost_fields(account) if account else {}
         costs = [(wire.cost_header(field), usd) for field, usd in told.items()]

@@ -16,6 +16,7 @@ __all__ = [
     "PRACTICE",
     "Settings",
     "UpstreamAddress",
+    "checked_database",
     "data_folder",
     "read_secret",
     "read_upstreams",
@@ -40,7 +41,10 @@ PRACTICE: Final = UpstreamAddress("practice", "practice")
 
 @dataclass(frozen=True)
 class Settings:
-    """How to serve. The preferred upstream comes first; port 0 means any free one."""
+    """How to serve. The preferred upstream comes first; port 0 means any free one.
+
+    ``database`` is the address of a PostgreSQL, with its password; None means SQLite in ``folder``.
+    """
 
     folder: Path
     secret: Secret
@@ -48,8 +52,15 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8000
     prefix: str = ""
+    database: str | None = field(default=None, repr=False)
+    workers: int = 1
 
     def __post_init__(self) -> None:
+        if self.workers > 1 and self.database is None:
+            raise ValueError(
+                f"{self.workers} workers need PostgreSQL: give --database postgresql://… "
+                "(SQLite is for one serving process)."
+            )
         if not self.upstreams:
             raise ValueError("There is no upstream: name one, or 'practice'.")
         if self.prefix and (not self.prefix.startswith("/") or self.prefix.endswith("/")):
@@ -110,6 +121,13 @@ def _host(base_url: str) -> str | None:
 def data_folder(told: Path | None) -> Path:
     """The folder of database and secret: where told, else the user's own data folder."""
     return told or user_data_path("swsllm", appauthor=False)
+
+
+def checked_database(url: str | None) -> str | None:
+    """The address of a database as it was given. Raises ValueError for what is none."""
+    if url is not None and not url.startswith(("postgresql://", "postgres://")):
+        raise ValueError("--database is an address that begins with postgresql://")
+    return url
 
 
 def read_secret(folder: Path, environ: Mapping[str, str] = os.environ) -> Secret:

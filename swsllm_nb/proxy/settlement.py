@@ -8,7 +8,8 @@ from typing import Any
 
 from swsllm_nb import pricing
 from swsllm_nb.money import usd_text
-from swsllm_nb.proxy.ledger import Account, Hold, Outcome
+from swsllm_nb.proxy.ledger import Hold, Outcome
+from swsllm_nb.proxy.standing import Balance
 from swsllm_nb.proxy.store import Store
 from swsllm_nb.wire import Usage, usage_from_body
 
@@ -31,7 +32,7 @@ class Settlement:
         self._may_have_billed = False
         self._usage: Usage | None = None
         self._usage_is_final = False
-        self._closing: asyncio.Task[Account] | None = None
+        self._closing: asyncio.Task[Balance] | None = None
         self._outcome: Outcome | None = None
 
     def sent(self) -> None:
@@ -74,20 +75,20 @@ class Settlement:
         """Wait for the commit, however long it takes."""
         await asyncio.shield(self._begin_closing())
 
-    async def account_after(self) -> Account | None:
+    async def account_after(self) -> Balance | None:
         """The account as the commit left it, or None where that takes longer than 2 s."""
         closing = self._begin_closing()
         await asyncio.wait([closing], timeout=COMMIT_PATIENCE_SECONDS)
         return closing.result() if closing.done() and not closing.exception() else None
 
-    def cost_fields(self, account: Account) -> Mapping[str, str]:
+    def cost_fields(self, account: Balance) -> Mapping[str, str]:
         return {
             "cost_usd": usd_text(self.outcome.charged_pico),
             "remaining_usd": usd_text(account.remaining_pico),
             "budget_usd": usd_text(account.budget_pico),
         }
 
-    def _begin_closing(self) -> asyncio.Task[Account]:
+    def _begin_closing(self) -> asyncio.Task[Balance]:
         if self._closing is None:
             self._outcome = outcome = self.outcome
             if outcome.charged_pico > self.hold.hold_pico:
