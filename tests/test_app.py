@@ -4,6 +4,7 @@ import asyncio
 import csv
 import io
 from collections.abc import Awaitable, Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,14 @@ import httpx2
 import pytest
 from fake_openai import FakeOpenAI, Scripted
 
-from swsllm_nb.pricing import default_catalogue
+from swsllm_nb.catalogue import packaged_rows
 from swsllm_nb.proxy import books, staff
 from swsllm_nb.proxy.app import create_app
 from swsllm_nb.proxy.auth import Secret
+from swsllm_nb.proxy.offer import Offer
 from swsllm_nb.proxy.store import Store, database_at
 from swsllm_nb.proxy.upstream import HttpUpstream
+from swsllm_nb.proxy.upstreams import Upstreams
 
 SECRET = Secret.of_text("1:" + "s" * 40)
 QUESTION = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "Hi"}]}
@@ -24,7 +27,9 @@ QUESTION = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "Hi
 Act = Callable[[httpx2.AsyncClient], Awaitable[Any]]
 
 
-def run(folder: Path, act: Act, *scripts: Scripted, prefix: str = "/course") -> Any:
+def run(
+    folder: Path, act: Act, *scripts: Scripted, prefix: str = "/course", offer: Offer | None = None
+) -> Any:
     """Let a client with a key act on an application over a scripted upstream."""
 
     async def running(base_url: str) -> Any:
@@ -32,9 +37,9 @@ def run(folder: Path, act: Act, *scripts: Scripted, prefix: str = "/course") -> 
         async with upstream, Store(database_at(folder, None)) as store:
             made = await staff.add_account(store, SECRET, "ada", "5.00", author="a test")
             app = create_app(
-                catalogue=default_catalogue(),
+                offer=offer or Offer(ages=False),
                 store=store,
-                upstream=upstream,
+                upstreams=Upstreams((upstream,)),
                 secret=SECRET,
                 prefix=prefix,
             )
@@ -232,3 +237,48 @@ def test_a_fault_of_the_proxy_is_an_openai_shaped_error_without_details(
     assert answer.json()["error"]["code"] == "proxy_failed"
     assert "secret" not in answer.text
     assert "a secret detail" in caplog.text
+
+
+def test_models_tell_when_they_end_what_follows_and_who_serves_them(tmp_path: Path) -> None:
+    rows = packaged_rows()
+    mini = {**rows["gpt-4o-mini-2024-07-18"], "serve_by_successor": True, "successor": "gpt-4o"}
+    long = {"above_tokens": 9000, "input_usd": "5", "output_usd": "6", "cached_input_usd": "1"}
+    (price,) = rows["gpt-4o-2024-11-20"]["prices"]
+    other = {
+        **rows["gpt-4o-2024-11-20"],
+        "shutdown_date": None,
+        "prices": [{**price, "long_prompts": long}],
+    }
+
+    async def staff_rows() -> Any:
+        return {row["id"]: row for row in (mini, other)}
+
+    offer = Offer(ages=True, today=lambda: date(2027, 1, 14))
+    asyncio.run(offer.refresh(staff_rows))
+
+    async def act(client: httpx2.AsyncClient) -> None:
+        listed = (await client.get("/models")).json()["data"]
+        assert [(row["id"], row["served_by"]) for row in listed] == [
+            ("gpt-4o-mini-2024-07-18", "gpt-4o-2024-11-20"),
+            ("gpt-4o-2024-11-20", None),
+        ]
+        one = (await client.get("/models/gpt-4o-mini")).json()
+        assert one == listed[0]
+        assert (one["shutdown_date"], one["successor"]) == ("2027-01-14", "gpt-4o")
+        assert (one["input_usd_per_million"], one["cached_input_usd_per_million"]) == ("2.50", None)
+        assert one["long_prompts"] == {
+            "above_tokens": 9000,
+            "input_usd_per_million": "5.00",
+            "cached_input_usd_per_million": "1.00",
+            "cache_write_usd_per_million": None,
+            "output_usd_per_million": "6.00",
+        }
+        for name in ("o3-mini", "gpt-6-luna"):
+            gone = await client.get(f"/models/{name}")
+            assert gone.status_code == 404
+            assert gone.json()["error"]["code"] == "model_not_found"
+        await client.post("/chat/completions", json=QUESTION)
+        (_, row) = (await client.get("/usage")).json()["data"]
+        assert row["model"] == "gpt-4o-2024-11-20"
+
+    run(tmp_path, act, offer=offer)

@@ -12,7 +12,7 @@ import pytest
 import swsllm_nb
 
 PACKAGE = Path(swsllm_nb.__file__).parent
-CORE = {"money", "pricing", "wire", "sse", "tokens"}
+CORE = {"catalogue", "fields", "money", "pricing", "sse", "tokens", "wire"}
 HALVES = {"notebook", "proxy"}
 
 ONLY_HERE = {

@@ -26,7 +26,7 @@ def chunk(prompt: int, completion: int, choices: Any = None) -> dict[str, Any]:
 
 
 def settlement_of(hold_pico: int = HOLD_PICO) -> Settlement:
-    from swsllm_nb.pricing import default_catalogue
+    from swsllm_nb.catalogue import default_catalogue
 
     model = default_catalogue().default
     hold = Hold("req_1", 1, model.id, model.prices, 100, hold_pico, Rate(120, 119, 0.5))

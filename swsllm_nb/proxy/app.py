@@ -3,13 +3,14 @@
 import asyncio
 import logging
 
-from swsllm_nb.pricing import Catalogue
 from swsllm_nb.proxy.asgi import App, Client, Receive, Scope, Send
 from swsllm_nb.proxy.auth import Secret
 from swsllm_nb.proxy.completions import Completions
 from swsllm_nb.proxy.errors import ProxyFault
+from swsllm_nb.proxy.offer import Offer
 from swsllm_nb.proxy.store import Store
-from swsllm_nb.proxy.upstream import CONNECTIONS, Upstream
+from swsllm_nb.proxy.upstream import CONNECTIONS
+from swsllm_nb.proxy.upstreams import Upstreams
 from swsllm_nb.proxy.views import create_views
 
 __all__ = ["create_app"]
@@ -18,15 +19,15 @@ log = logging.getLogger(__name__)
 
 
 def create_app(
-    *, catalogue: Catalogue, store: Store, upstream: Upstream, secret: Secret, prefix: str = ""
+    *, offer: Offer, store: Store, upstreams: Upstreams, secret: Secret, prefix: str = ""
 ) -> App:
     """Serves under ``prefix`` and, for a front proxy that strips it, without; with and without /v1.
 
     ``prefix`` is empty or begins with a slash and ends without one.
     """
     slots = asyncio.Semaphore(CONNECTIONS)
-    completions = Completions(catalogue, store, upstream, secret, slots)
-    views = create_views(catalogue, store, secret, upstream.name)
+    completions = Completions(offer, store, upstreams, secret, slots)
+    views = create_views(offer, store, secret, upstreams.names)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

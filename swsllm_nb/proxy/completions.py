@@ -5,17 +5,19 @@ from dataclasses import dataclass
 from secrets import token_hex
 
 from swsllm_nb import pricing, wire
-from swsllm_nb.pricing import Bound, Catalogue
+from swsllm_nb.pricing import Bound
 from swsllm_nb.proxy.access import authenticate
 from swsllm_nb.proxy.asgi import Client, ClientGone, Receive, Scope, Send, header, read_body
 from swsllm_nb.proxy.auth import Secret
 from swsllm_nb.proxy.errors import BadRequest, ProxyError
 from swsllm_nb.proxy.ledger import Intent
+from swsllm_nb.proxy.offer import Offer
 from swsllm_nb.proxy.relay import Relay
 from swsllm_nb.proxy.request import ChatRequest, read_chat_request
 from swsllm_nb.proxy.settlement import Settlement
 from swsllm_nb.proxy.store import Store
-from swsllm_nb.proxy.upstream import Upstream
+from swsllm_nb.proxy.upstream import Route
+from swsllm_nb.proxy.upstreams import Upstreams
 
 __all__ = ["Completions"]
 
@@ -27,9 +29,9 @@ COUNT_IN_THREAD_CHARACTERS = 20_000
 class Completions:
     """The endpoint, as a bare ASGI application."""
 
-    catalogue: Catalogue
+    offer: Offer
     store: Store
-    upstream: Upstream
+    upstreams: Upstreams
     secret: Secret
     slots: asyncio.Semaphore
 
@@ -40,7 +42,8 @@ class Completions:
         try:
             holder = await authenticate(header(scope, "authorization"), self.secret, self.store)
             body = await read_body(receive, BODY_LIMIT_BYTES)
-            request = read_chat_request(body, self.catalogue)
+            request = read_chat_request(body, self.offer)
+            route = self.upstreams.route(request.model)
             intent = Intent(
                 request_id=request_id,
                 account_id=holder.account.id,
@@ -48,18 +51,23 @@ class Completions:
                 model=request.model,
                 bound=await _bound(request),
                 stream=request.stream,
-                upstream=self.upstream.name,
+                upstream=route.name,
             )
             async with self.slots:
                 settlement = Settlement(self.store, await self.store.reserve(intent))
-                await self._forward(client, request, settlement, wants_cost)
+                await self._forward(client, request, route, settlement, wants_cost)
         except ClientGone:
             return
         except ProxyError as error:
             await client.refuse(error, [(wire.REQUEST_ID_HEADER, request_id)])
 
     async def _forward(
-        self, client: Client, request: ChatRequest, settlement: Settlement, wants_cost: bool
+        self,
+        client: Client,
+        request: ChatRequest,
+        route: Route,
+        settlement: Settlement,
+        wants_cost: bool,
     ) -> None:
         hold = settlement.hold
         pseudonym = self.secret.safety_identifier(hold.account_id)
@@ -70,9 +78,7 @@ class Completions:
             wants_usage=request.wants_usage,
             wants_cost=wants_cost,
         )
-        await relay.forward(
-            self.upstream, lambda: request.upstream_body(hold.cap_tokens, pseudonym)
-        )
+        await relay.forward(route, lambda: request.upstream_body(hold.cap_tokens, pseudonym))
 
 
 async def _bound(request: ChatRequest) -> Bound:

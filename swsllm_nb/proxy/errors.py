@@ -11,6 +11,7 @@ ProxyError
 ├── TryLater            nothing is wrong with the call; says when to come again
 │   ├── BudgetReserved      other calls in flight hold the rest of the budget
 │   ├── TooManyCalls        as many at once, or in a minute, as one account may
+│   ├── UpstreamBusy        the upstream takes no more of the proxy's calls now
 │   └── StoreUnavailable    the proxy's own database does not answer
 ├── UpstreamRefusal     the upstream said no, and billed nothing
 ├── UpstreamFailure     the upstream failed
@@ -41,6 +42,7 @@ __all__ = [
     "TooManyCalls",
     "TryLater",
     "Unauthenticated",
+    "UpstreamBusy",
     "UpstreamFailure",
     "UpstreamRefusal",
     "UpstreamUnknown",
@@ -96,6 +98,9 @@ class TooManyCalls(TryLater): ...
 class StoreUnavailable(TryLater): ...
 
 
+class UpstreamBusy(TryLater): ...
+
+
 class UpstreamRefusal(ProxyError):
     """Carries the upstream's status where it is the client's to act on."""
 
@@ -147,6 +152,7 @@ _TABLE: Final[dict[type[ProxyError], _Row]] = {
     NotAllowed: _Row(403, "invalid_request_error", "not_allowed"),
     BudgetReserved: _Row(429, "requests", RATE_LIMIT_EXCEEDED),
     TooManyCalls: _Row(429, "requests", RATE_LIMIT_EXCEEDED),
+    UpstreamBusy: _Row(429, "requests", RATE_LIMIT_EXCEEDED),
     StoreUnavailable: _Row(503, "server_error", "proxy_unavailable"),
     UpstreamRefusal: _Row(400, "invalid_request_error", None),
     UpstreamFailure: _Row(502, "server_error", "upstream_failed"),

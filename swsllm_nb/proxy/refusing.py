@@ -119,7 +119,8 @@ def reserved(rooms: Sequence[Room], intent: "Intent") -> BudgetReserved:
 
 def _advice(room: Room, intent: "Intent") -> str:
     bound = intent.bound
-    fitting = (room.remaining_pico - bound.prompt_pico) // bound.pico_per_cap_token
+    # An answer may be free, as that of a server of one's own.
+    fitting = (room.remaining_pico - bound.prompt_pico) // max(1, bound.pico_per_cap_token)
     if fitting > 0:
         return (
             f"With {intent.model.cap_field} = {fitting} it would fit. "

@@ -13,7 +13,7 @@ from swsllm_nb.proxy.errors import ProxyError, UpstreamFailure, UpstreamUnknown,
 from swsllm_nb.proxy.refusals import may_have_billed, refusal_of
 from swsllm_nb.proxy.settlement import Settlement
 from swsllm_nb.proxy.standing import Balance
-from swsllm_nb.proxy.upstream import NotSent, Upstream, UpstreamAnswer, UpstreamLost
+from swsllm_nb.proxy.upstream import NotSent, Route, UpstreamAnswer, UpstreamLost
 from swsllm_nb.sse import DONE, Event, Scanner
 
 __all__ = ["Relay"]
@@ -41,12 +41,12 @@ class Relay:
         self._wants_usage = wants_usage
         self._wants_cost = wants_cost
 
-    async def forward(self, upstream: Upstream, body_of: Callable[[], bytes]) -> None:
+    async def forward(self, route: Route, body_of: Callable[[], bytes]) -> None:
         """Send the call on, pass its answer back, and settle, whatever happens."""
         try:
             body = body_of()
             self._settlement.sent()
-            async with upstream.post(body) as answer:
+            async with route.post(body) as answer:
                 if answer.status != 200:
                     await self._relay_refusal(answer)
                 elif self._stream:
@@ -131,7 +131,7 @@ class Relay:
         body = b"".join([chunk async for chunk in answer.chunks()])
         if not may_have_billed(answer.status, body):
             self._settlement.release()
-        await self._fail(refusal_of(answer.status, body))
+        await self._fail(refusal_of(answer.status, body, answer.retry_after_seconds))
 
     async def _fail(self, error: ProxyError) -> None:
         account = await self._settlement.account_after()

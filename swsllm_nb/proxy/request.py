@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from swsllm_nb.pricing import Catalogue, Model
+from swsllm_nb.catalogue import Model
 from swsllm_nb.proxy.body import Member, read_members
-from swsllm_nb.proxy.errors import BadRequest, ModelNotFound
+from swsllm_nb.proxy.errors import BadRequest
+from swsllm_nb.proxy.offer import Offer
 from swsllm_nb.proxy.rules import check_rules
 from swsllm_nb.tokens import count_tokens
 
@@ -73,7 +74,7 @@ class ChatRequest:
     def upstream_body(self, cap_tokens: int, safety_identifier: str) -> bytes:
         """The body with our cap, usage on every stream, the default tier and a pseudonym."""
         ours: dict[str, Any] = {
-            "model": self.model.id,
+            "model": self.model.upstream_model,
             self.model.cap_field: cap_tokens,
             "service_tier": "default",
             "safety_identifier": safety_identifier,
@@ -95,26 +96,19 @@ class ChatRequest:
         return None if member is None else member.value
 
 
-def read_chat_request(body: bytes, catalogue: Catalogue) -> ChatRequest:
+def read_chat_request(body: bytes, offer: Offer) -> ChatRequest:
     """Check a body against the catalogue's rules. Raises BadRequest or ModelNotFound."""
     members = read_members(body)
-    model = _model(members, catalogue)
+    model = _model(members, offer)
     check_rules(model, {name: member.value for name, member in members.items()})
     return ChatRequest(model, members)
 
 
-def _model(members: Mapping[str, Member], catalogue: Catalogue) -> Model:
+def _model(members: Mapping[str, Member], offer: Offer) -> Model:
     name = members["model"].value if "model" in members else None
     if not isinstance(name, str):
         raise BadRequest("You must provide a model parameter.", param="model")
-    model = catalogue.find(name)
-    if model is None:
-        offered = ", ".join(row.id for row in catalogue.models)
-        raise ModelNotFound(
-            f"The model `{name[:100]}` does not exist or you do not have access to it. "
-            f"This proxy offers: {offered}."
-        )
-    return model
+    return offer.model(name)
 
 
 def _text_tokens(content: Any, count: Callable[[str], int]) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from swsllm_nb.pricing import Model
+from swsllm_nb.catalogue import Model
 from swsllm_nb.proxy.errors import BadRequest
 
 __all__ = ["check_rules"]

@@ -6,15 +6,18 @@ import signal
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 import uvicorn
 
-from swsllm_nb.pricing import default_catalogue
 from swsllm_nb.proxy import staff
+from swsllm_nb.proxy.accounts import model_rows
 from swsllm_nb.proxy.app import create_app
+from swsllm_nb.proxy.offer import Offer
 from swsllm_nb.proxy.settings import PRACTICE, Settings
 from swsllm_nb.proxy.store import Store, database_at
-from swsllm_nb.proxy.upstream import READ_TIMEOUT_SECONDS, HttpUpstream, Upstream
+from swsllm_nb.proxy.upstream import TOTAL_TIMEOUT_SECONDS, HttpUpstream
+from swsllm_nb.proxy.upstreams import Upstreams
 from swsllm_nb.tokens import o200k_base
 
 __all__ = ["RunningServer", "StopSignals", "base_url", "bind", "proxy_server", "serve"]
@@ -89,11 +92,14 @@ async def proxy_server(
 
     A server that is told to stop lets running calls finish for ``grace_seconds``.
     """
-    upstream = _upstream(settings)
+    upstreams = _upstreams(settings)
+    offer = Offer(ages=PRACTICE not in settings.upstreams)
+    read_rows = partial(store.read, model_rows)
+    await offer.refresh(read_rows)
     app = create_app(
-        catalogue=default_catalogue(),
+        offer=offer,
         store=store,
-        upstream=upstream,
+        upstreams=upstreams,
         secret=settings.secret,
         prefix=settings.prefix,
     )
@@ -103,18 +109,20 @@ async def proxy_server(
     )  # fmt: skip
     # The first call should not wait for the tokenizer to be read, nor the first page.
     warming = asyncio.create_task(asyncio.to_thread(o200k_base))
+    following = asyncio.create_task(offer.follow(read_rows))
     try:
         yield RunningServer(uvicorn.Server(config), listening)
     finally:
         listening.close()
+        following.cancel()
         await warming
-        await upstream.close()
+        await upstreams.close()
 
 
 async def serve(settings: Settings, listening: socket.socket, signals: StopSignals) -> None:
     """Serve on a socket until a signal says stop."""
     # A call may take as long as its upstream; whoever is in a hurry asks twice.
-    grace_seconds = READ_TIMEOUT_SECONDS + 30
+    grace_seconds = TOTAL_TIMEOUT_SECONDS + 30
     async with Store(database_at(settings.folder, settings.database)) as store:
         await staff.check_secret(store, settings.secret)
         async with proxy_server(settings, store, listening, grace_seconds=grace_seconds) as server:
@@ -128,9 +136,10 @@ def base_url(settings: Settings, listening: socket.socket) -> str:
     return f"http://{shown_host}:{port}{settings.prefix}"
 
 
-def _upstream(settings: Settings) -> Upstream:
-    if settings.upstream == PRACTICE:
+def _upstreams(settings: Settings) -> Upstreams:
+    if PRACTICE in settings.upstreams:
         from swsllm_nb.proxy.practice import PracticeUpstream
 
-        return PracticeUpstream()
-    return HttpUpstream(settings.upstream, settings.upstream_key)
+        return Upstreams((PracticeUpstream(),))
+    told = settings.upstreams
+    return Upstreams([HttpUpstream(one.base_url, one.key, name=one.name) for one in told])
