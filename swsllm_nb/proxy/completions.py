@@ -20,7 +20,7 @@ from swsllm_nb.proxy.upstream import Upstream
 __all__ = ["Completions"]
 
 BODY_LIMIT_BYTES = 4 * 1024 * 1024
-COUNT_IN_THREAD_CHARACTERS = 20_000
+COUNT_IN_THREAD_BYTES = 20_000
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Completions:
 
 
 async def _bound(request: ChatRequest) -> Bound:
-    if request.prompt_characters() > COUNT_IN_THREAD_CHARACTERS:
+    if request.prompt_bytes() > COUNT_IN_THREAD_BYTES:
         tokens = await asyncio.to_thread(request.prompt_tokens)
     else:
         tokens = request.prompt_tokens()
