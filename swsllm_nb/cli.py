@@ -93,7 +93,7 @@ def lab(notebooks: Path | None, port: int | None, no_browser: bool, folder: Path
     sys.exit(asyncio.run(opened.run(told, click.echo)))
 
 
-@commands.command()
+@commands.command("serve")
 @click.option(
     "--upstream",
     envvar="SWSLLM_UPSTREAM",
@@ -106,10 +106,9 @@ def lab(notebooks: Path | None, port: int | None, no_browser: bool, folder: Path
 @click.option("--prefix", default="", help="Path the proxy lives under, such as /sws-llm-proxy.")
 @_data_option
 @_in_words
-def serve(upstream: str, host: str, port: int, prefix: str, folder: Path | None) -> None:
+def serve_command(upstream: str, host: str, port: int, prefix: str, folder: Path | None) -> None:
     """Run the proxy. Prints its base URL on the first line."""
-    from swsllm_nb.proxy import settings
-    from swsllm_nb.proxy.serve import serve as run
+    from swsllm_nb.proxy import serve, settings
 
     chosen = settings.data_folder(folder)
     told = settings.Settings(
@@ -123,7 +122,7 @@ def serve(upstream: str, host: str, port: int, prefix: str, folder: Path | None)
     )
     if told.upstream != settings.PRACTICE and told.upstream_key is None:
         click.echo("SWSLLM_UPSTREAM_KEY is not set: the upstream is asked without a key.", err=True)
-    asyncio.run(run(told, click.echo))
+    serve.run(serve.serve(told, click.echo))
 
 
 @commands.group()

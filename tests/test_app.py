@@ -79,7 +79,7 @@ def test_every_path_answers_under_the_prefix_and_without_it_with_and_without_v1(
     ("method", "path", "status"),
     [
         ("GET", "/nowhere", 404),
-        ("GET", "/chat/completions", 404),
+        ("GET", "/chat/completions", 405),
         ("POST", "/models", 405),
         ("GET", "/models/gpt-5", 404),
         ("GET", "/coursework/models", 404),

@@ -24,6 +24,7 @@ ONLY_HERE = {
     "httpx2": {"notebook.client", "notebook.watched"},
     "markdown_it": {"notebook.markdown"},
     "matplotlib": {"notebook.plots"},
+    "msgspec": {"proxy.body", "proxy.calllog"},
     "nh3": {"notebook.markdown"},
     "openai": {"notebook.client"},
     "pandas": {"notebook.burn", "notebook.calls"},

@@ -1,6 +1,7 @@
 """What a call is charged, from what was learned of it and however it ended."""
 
 import asyncio
+import json
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 from test_store import intent, run
 
+from swsllm_nb.proxy.body import Told, read_told
 from swsllm_nb.proxy.ledger import Hold
 from swsllm_nb.proxy.settlement import Settlement
 from swsllm_nb.proxy.store import DATABASE_NAME, KeyHolder, Store
@@ -16,11 +18,15 @@ BUDGET_PICO = 10**9
 HOLD_PICO = 10**8
 
 
-def chunk(prompt: int, completion: int, choices: Any = None) -> dict[str, Any]:
-    return {
+def chunk(prompt: Any, completion: int, choices: Any = None, tier: str | None = None) -> Told:
+    document = {
         "choices": [{"index": 0}] if choices is None else choices,
         "usage": {"prompt_tokens": prompt, "completion_tokens": completion},
+        "service_tier": tier,
     }
+    told = read_told(json.dumps(document).encode())
+    assert told is not None
+    return told
 
 
 def settlement_of(hold_pico: int = HOLD_PICO) -> Settlement:

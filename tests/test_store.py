@@ -58,7 +58,6 @@ def intent(store: Store, holder: KeyHolder, number: int, hold_pico: int) -> Inte
         ),
         stream=False,
         upstream="a test",
-        owner=store.owner,
     )
 
 
@@ -135,7 +134,8 @@ def test_the_holds_of_a_dead_owner_are_charged_and_those_of_a_living_one_stay(
     async def act(store: Store, holder: KeyHolder) -> None:
         living = intent(store, holder, 1, 100)
         await store.reserve(living)
-        await store.reserve(replace(living, request_id="req_2", owner="died long ago"))
+        store.owner = "died long ago"
+        await store.reserve(replace(living, request_id="req_2"))
         async with Store(tmp_path) as newcomer:
             account = await newcomer.account("ada")
             assert account is not None

@@ -16,7 +16,17 @@ from swsllm_nb.pricing import Bound, Model, Prices
 from swsllm_nb.proxy.errors import BudgetExhausted, BudgetReserved, Unauthenticated
 from swsllm_nb.wire import Usage
 
-__all__ = ["Account", "Hold", "Intent", "Outcome", "close_hold", "reserve", "sweep"]
+__all__ = [
+    "Account",
+    "Breach",
+    "Hold",
+    "Intent",
+    "Outcome",
+    "Rate",
+    "close_hold",
+    "reserve",
+    "sweep",
+]
 
 
 @dataclass(frozen=True)
@@ -47,7 +57,15 @@ class Intent:
     bound: Bound
     stream: bool
     upstream: str
-    owner: str
+
+
+@dataclass(frozen=True)
+class Rate:
+    """An account's calls per minute, after a call was admitted."""
+
+    limit: int
+    remaining: int
+    reset_seconds: float
 
 
 @dataclass(frozen=True)
@@ -60,6 +78,10 @@ class Hold:
     prices: Prices
     cap_tokens: int
     hold_pico: int
+    rate: Rate = Rate(120, 119, 0.5)
+
+
+Breach = Literal["bound", "service_tier"]
 
 
 @dataclass(frozen=True)
@@ -69,6 +91,8 @@ class Outcome:
     state: Literal["settled", "released", "unconfirmed"]
     charged_pico: int
     usage: Usage | None = None
+    upstream: str | None = None
+    breach: Breach | None = None
 
 
 def utc_now() -> str:
@@ -85,7 +109,7 @@ def read_account(connection: sqlite3.Connection, account_id: int) -> Account:
     return account_of_row(row)
 
 
-def reserve(connection: sqlite3.Connection, intent: Intent) -> Hold:
+def reserve(connection: sqlite3.Connection, intent: Intent, owner: str) -> Hold:
     """Take the hold of a call, or raise what its client must be told.
 
     Raises BudgetExhausted, BudgetReserved, or Unauthenticated where the key or the account went
@@ -111,12 +135,12 @@ def reserve(connection: sqlite3.Connection, intent: Intent) -> Hold:
     )
     if taken.rowcount != 1:
         raise _refusal(read_account(connection, intent.account_id), intent)
-    _insert_hold(connection, intent, cap, hold_pico)
+    _insert_hold(connection, intent, owner, cap, hold_pico)
     return Hold(intent.request_id, account.id, intent.model.id, intent.model.prices, cap, hold_pico)
 
 
 def _insert_hold(
-    connection: sqlite3.Connection, intent: Intent, cap_tokens: int, hold_pico: int
+    connection: sqlite3.Connection, intent: Intent, owner: str, cap_tokens: int, hold_pico: int
 ) -> None:
     prices = intent.model.prices
     connection.execute(
@@ -127,7 +151,7 @@ def _insert_hold(
         VALUES ('call', 'held', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         """,
         (
-            utc_now(), intent.request_id, intent.account_id, intent.key_id, intent.owner,
+            utc_now(), intent.request_id, intent.account_id, intent.key_id, owner,
             intent.upstream, intent.model.id, int(intent.stream), hold_pico, cap_tokens,
             prices.input_pico, prices.cached_input_pico, prices.output_pico,
         ),

@@ -4,19 +4,22 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from typing import Any
 
 import uvicorn
 
 from swsllm_nb.pricing import default_catalogue
 from swsllm_nb.proxy.app import create_app
+from swsllm_nb.proxy.calllog import CallLog
 from swsllm_nb.proxy.settings import PRACTICE, Settings
 from swsllm_nb.proxy.store import Store
 from swsllm_nb.proxy.upstream import READ_TIMEOUT_SECONDS, HttpUpstream, Upstream
 from swsllm_nb.tokens import o200k_base
 
-__all__ = ["RunningServer", "StopSignals", "bind", "proxy_server", "serve"]
+__all__ = ["RunningServer", "StopSignals", "bind", "proxy_server", "run", "serve"]
 
 
 class StopSignals:
@@ -82,11 +85,12 @@ def bind(host: str, port: int) -> socket.socket:
 
 @asynccontextmanager
 async def proxy_server(
-    settings: Settings, store: Store, *, grace_seconds: int
+    settings: Settings, store: Store, *, grace_seconds: int, log: CallLog | None = None
 ) -> AsyncIterator[RunningServer]:
     """A server over an open store, with its upstream closed at the end.
 
-    A server that is told to stop lets running calls finish for ``grace_seconds``.
+    A server that is told to stop lets running calls finish for ``grace_seconds``. ``log`` gets a
+    line per call.
     """
     listening = bind(settings.host, settings.port)
     upstream = _upstream(settings)
@@ -96,6 +100,7 @@ async def proxy_server(
         upstream=upstream,
         secret=settings.secret,
         prefix=settings.prefix,
+        log=log,
     )
     config = uvicorn.Config(
         app, lifespan="off", log_config=None, access_log=False, proxy_headers=False,
@@ -112,6 +117,15 @@ async def proxy_server(
         listening.close()
         await warming
         await upstream.close()
+        if log is not None:
+            log.flush()
+
+
+def run(main: Coroutine[Any, Any, None]) -> None:
+    """Run in uvloop where it is installed: it is nowhere on Windows, and saves a tenth here."""
+    loop_factory = uvicorn.Config("", loop="auto", log_config=None).get_loop_factory()
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        runner.run(main)
 
 
 async def serve(settings: Settings, announce: Callable[[str], None]) -> None:
@@ -121,7 +135,9 @@ async def serve(settings: Settings, announce: Callable[[str], None]) -> None:
     grace_seconds = READ_TIMEOUT_SECONDS + 30
     async with (
         Store(settings.folder) as store,
-        proxy_server(settings, store, grace_seconds=grace_seconds) as server,
+        proxy_server(
+            settings, store, grace_seconds=grace_seconds, log=CallLog(sys.stderr)
+        ) as server,
     ):
         signals.watch(server)
         announce(server.base_url)

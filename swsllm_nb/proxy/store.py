@@ -90,7 +90,7 @@ class Store:
 
     async def reserve(self, intent: Intent) -> Hold:
         """Take a call's hold, durably. Raises what ``ledger.reserve`` raises."""
-        return await self._write(lambda connection: ledger.reserve(connection, intent))
+        return await self._write(lambda connection: ledger.reserve(connection, intent, self.owner))
 
     async def close_hold(self, hold: Hold, outcome: Outcome) -> Account:
         """Close a call's hold, durably; gives the account as it then stands.

@@ -53,6 +53,11 @@ class UpstreamAnswer(Protocol):
     @property
     def status(self) -> int: ...
 
+    @property
+    def upstream(self) -> str:
+        """The name of the upstream that gave it."""
+        ...
+
     def chunks(self) -> AsyncIterator[bytes]:
         """The body as it comes; of a refusal, its beginning. Raises UpstreamLost when it is cut."""
         ...
@@ -74,7 +79,8 @@ class Upstream(Protocol):
 
 
 class _HttpAnswer:
-    def __init__(self, response: aiohttp.ClientResponse, key: str | None) -> None:
+    def __init__(self, response: aiohttp.ClientResponse, upstream: str, key: str | None) -> None:
+        self.upstream = upstream
         self._response = response
         self._key = key
         self.status = response.status
@@ -155,7 +161,7 @@ class HttpUpstream:
         except _LOST as error:
             raise UpstreamLost(type(error).__name__) from error
         async with response:
-            yield _HttpAnswer(response, self._key)
+            yield _HttpAnswer(response, self.name, self._key)
 
     async def close(self) -> None:
         if self._session is not None:

@@ -20,6 +20,7 @@ class _PracticeAnswer:
     status: int
     events: tuple[bodies.Event, ...]
     seconds_per_token: float
+    upstream: str = "practice"
 
     async def chunks(self) -> AsyncIterator[bytes]:
         for event in self.events:
