@@ -21,6 +21,7 @@ ONLY_HERE = {
     "cryptography": {"proxy.auth"},
     "dotenv": {"notebook.connection"},
     "filelock": {"proxy.store"},
+    "httptools": {"proxy.http"},
     "httpx2": {"notebook.client", "notebook.watched"},
     "markdown_it": {"notebook.markdown"},
     "matplotlib": {"notebook.plots"},
@@ -30,7 +31,7 @@ ONLY_HERE = {
     "pandas": {"notebook.burn", "notebook.calls"},
     "starlette": {"proxy.views"},
     "tiktoken": {"tokens"},
-    "uvicorn": {"proxy.serve"},
+    "uvicorn": {"proxy.http", "proxy.serve"},
 }
 MODULE_LINES = 300
 FUNCTION_LINES = 45

@@ -28,9 +28,9 @@ class Members:
 
 
 class Told(msgspec.Struct):
-    """What the proxy reads of an answer or a chunk; None is what was not told."""
+    """What the proxy reads of an answer or a chunk; None, or no bytes, is what was not told."""
 
-    choices: msgspec.Raw | None = None
+    choices: msgspec.Raw = msgspec.Raw()
     usage: Any = None
     service_tier: Any = None
     error: Any = None
@@ -38,7 +38,11 @@ class Told(msgspec.Struct):
     @property
     def is_without_choices(self) -> bool:
         """Whether this is the event that only tells the usage."""
-        return self.choices is not None and bytes(self.choices).split() in ([b"[]"], [b"[", b"]"])
+        return bytes(self.choices).split() in ([b"[]"], [b"[", b"]"])
+
+    @property
+    def is_completion(self) -> bool:
+        return bool(bytes(self.choices))
 
 
 class _NotUsable(ValueError):

@@ -83,7 +83,7 @@ class Relay:
             if len(body) > ANSWER_LIMIT_BYTES:
                 raise UpstreamLost("the answer is too long")
         told = read_told(bytes(body))
-        if told is None or told.choices is None:
+        if told is None or not told.is_completion:
             raise UpstreamLost("not a completion")
         self._settlement.learn(told)
         self._settlement.completed()

@@ -14,6 +14,7 @@ import uvicorn
 from swsllm_nb.pricing import default_catalogue
 from swsllm_nb.proxy.app import create_app
 from swsllm_nb.proxy.calllog import CallLog
+from swsllm_nb.proxy.http import BoundedProtocol
 from swsllm_nb.proxy.settings import PRACTICE, Settings
 from swsllm_nb.proxy.store import Store
 from swsllm_nb.proxy.upstream import READ_TIMEOUT_SECONDS, HttpUpstream, Upstream
@@ -104,7 +105,8 @@ async def proxy_server(
     )
     config = uvicorn.Config(
         app, lifespan="off", log_config=None, access_log=False, proxy_headers=False,
-        server_header=False, timeout_graceful_shutdown=grace_seconds, timeout_keep_alive=75,
+        server_header=False, http=BoundedProtocol, ws="none",
+        timeout_graceful_shutdown=grace_seconds, timeout_keep_alive=75,
     )  # fmt: skip
     host, port = listening.getsockname()[:2]
     shown_host = f"[{host}]" if ":" in host else host
