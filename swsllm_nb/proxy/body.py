@@ -13,7 +13,7 @@ import msgspec
 
 from swsllm_nb.proxy.errors import BadRequest
 
-__all__ = ["Members", "Told", "read_members", "read_told"]
+__all__ = ["Members", "Told", "read_members", "read_told", "write_members"]
 
 _MEMBERS_LIMIT = 100
 _DEPTH_LIMIT = 64
@@ -82,6 +82,11 @@ def _members(body: bytes) -> Members:
         _check_depth(values, 0)
     # Both readings saw the same names: no name is there twice.
     return Members(values, _raw_members.decode(body))
+
+
+def write_members(values: Mapping[str, Any], raw: Mapping[str, msgspec.Raw]) -> bytes:
+    """One JSON object of values, and of members whose bytes are known."""
+    return msgspec.json.encode({**values, **raw})
 
 
 def read_told(text: bytes) -> Told | None:

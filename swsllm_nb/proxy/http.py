@@ -46,7 +46,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        # The system's own buffer grows to megabytes, behind which no one sees whether they are read.
+        # The system's own grows to megabytes, and hides whether a client reads them.
         transport.get_extra_info("socket").setsockopt(
             socket.SOL_SOCKET, socket.SO_SNDBUF, self.send_buffer_bytes
         )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from swsllm_nb.pricing import Catalogue, Model
-from swsllm_nb.proxy.body import Members, read_members
+from swsllm_nb.proxy.body import Members, read_members, write_members
 from swsllm_nb.proxy.errors import BadRequest, ModelNotFound
 from swsllm_nb.proxy.rules import check_rules
 from swsllm_nb.tokens import count_tokens
@@ -82,12 +82,14 @@ class ChatRequest:
         if self.stream:
             options = self.members.values.get("stream_options") or {}
             ours["stream_options"] = {**options, "include_usage": True}
-        parts = [json.dumps(ours)[:-1].encode()]
-        raw = self.members.raw
-        for name, value in self.members.values.items():
-            if name not in ours and name not in _CAP_FIELDS and value is not None:
-                parts += (f', "{name}":'.encode(), bytes(raw[name]))
-        return b"".join((*parts, b"}"))
+        kept = {
+            name: text
+            for name, text in self.members.raw.items()
+            if name not in ours
+            and name not in _CAP_FIELDS
+            and self.members.values[name] is not None
+        }
+        return write_members(ours, kept)
 
 
 def read_chat_request(body: bytes, catalogue: Catalogue) -> ChatRequest:
