@@ -10,9 +10,12 @@ ProxyError
 ├── ModelNotFound       no priced model has that name
 ├── NoSuchPage          a path or a method that the API does not have
 ├── MethodNotAllowed    a path that the API has, asked with another method
-├── BudgetRefused       the call's bound does not fit what is left
-│   ├── BudgetExhausted     nothing in flight will change that: final
-│   └── BudgetReserved      other calls in flight hold the rest: try again
+├── NotAllowed          outside the account's dates, or a model it may not use
+├── BudgetExhausted     the call's bound does not fit what is unspent: final
+├── TryLater            nothing is wrong with the call; says when to come again
+│   ├── BudgetReserved      other calls in flight hold the rest of the budget
+│   ├── TooManyCalls        as many at once, or in a minute, as one account may
+│   └── StoreUnavailable    the proxy's own database does not answer
 ├── UpstreamRefusal     the upstream said no, and billed nothing
 ├── UpstreamFailure     the upstream failed
 │   ├── UpstreamUnknown     and may have billed: a retry could cost twice
@@ -30,17 +33,20 @@ __all__ = [
     "BadRequest",
     "BodyTooLarge",
     "BudgetExhausted",
-    "BudgetRefused",
     "BudgetReserved",
     "ErrorAnswer",
     "HeadTooLarge",
     "MethodNotAllowed",
     "ModelNotFound",
     "NoSuchPage",
+    "NotAllowed",
     "ProxyError",
     "ProxyFault",
     "ProxyNotAdmitted",
     "RequestTimeout",
+    "StoreUnavailable",
+    "TooManyCalls",
+    "TryLater",
     "Unauthenticated",
     "UnsupportedEncoding",
     "UpstreamFailure",
@@ -89,13 +95,27 @@ class NoSuchPage(ProxyError): ...
 class MethodNotAllowed(ProxyError): ...
 
 
-class BudgetRefused(ProxyError): ...
+class NotAllowed(ProxyError): ...
 
 
-class BudgetExhausted(BudgetRefused): ...
+class BudgetExhausted(ProxyError): ...
 
 
-class BudgetReserved(BudgetRefused): ...
+class TryLater(ProxyError):
+    """Carries the seconds after which another try makes sense."""
+
+    def __init__(self, message: str, *, retry_after_seconds: int = 10) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class BudgetReserved(TryLater): ...
+
+
+class TooManyCalls(TryLater): ...
+
+
+class StoreUnavailable(TryLater): ...
 
 
 class UpstreamRefusal(ProxyError):
@@ -150,7 +170,10 @@ _TABLE: Final[dict[type[ProxyError], _Row]] = {
     NoSuchPage: _Row(404, "invalid_request_error", "unknown_url"),
     MethodNotAllowed: _Row(405, "invalid_request_error", "method_not_supported"),
     BudgetExhausted: _Row(429, INSUFFICIENT_QUOTA, INSUFFICIENT_QUOTA, _FINAL),
-    BudgetReserved: _Row(429, "requests", RATE_LIMIT_EXCEEDED, (("retry-after", "10"),)),
+    NotAllowed: _Row(403, "invalid_request_error", "not_allowed"),
+    BudgetReserved: _Row(429, "requests", RATE_LIMIT_EXCEEDED),
+    TooManyCalls: _Row(429, "requests", RATE_LIMIT_EXCEEDED),
+    StoreUnavailable: _Row(503, "server_error", "proxy_unavailable"),
     UpstreamRefusal: _Row(400, "invalid_request_error", None),
     UpstreamFailure: _Row(502, "server_error", "upstream_failed"),
     UpstreamUnknown: _Row(502, "server_error", "upstream_failed", _FINAL),
@@ -163,7 +186,10 @@ def error_answer(error: ProxyError) -> ErrorAnswer:
     """OpenAI's envelope for an error: ``{"error": {message, type, param, code}}``."""
     row = _TABLE[type(error)]
     status = error.status if isinstance(error, UpstreamRefusal) else row.status
-    return ErrorAnswer(status, error_body(error), row.headers)
+    headers = row.headers
+    if isinstance(error, TryLater):
+        headers = (*headers, ("retry-after", str(error.retry_after_seconds)))
+    return ErrorAnswer(status, error_body(error), headers)
 
 
 def error_body(error: ProxyError) -> bytes:

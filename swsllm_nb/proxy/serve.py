@@ -5,22 +5,23 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
 import uvicorn
 
 from swsllm_nb.pricing import default_catalogue
+from swsllm_nb.proxy import staff
 from swsllm_nb.proxy.app import create_app
 from swsllm_nb.proxy.calllog import CallLog
 from swsllm_nb.proxy.http import BoundedProtocol
 from swsllm_nb.proxy.settings import PRACTICE, Settings
-from swsllm_nb.proxy.store import Store
+from swsllm_nb.proxy.store import Store, database_at
 from swsllm_nb.proxy.upstream import READ_TIMEOUT_SECONDS, HttpUpstream, Upstream
 from swsllm_nb.tokens import o200k_base
 
-__all__ = ["RunningServer", "StopSignals", "bind", "proxy_server", "run", "serve"]
+__all__ = ["RunningServer", "StopSignals", "base_url", "bind", "proxy_server", "run_loop", "serve"]
 
 
 class StopSignals:
@@ -51,12 +52,11 @@ class StopSignals:
 
 
 class RunningServer:
-    """A server that is about to answer at ``base_url``."""
+    """A server that is about to answer."""
 
-    def __init__(self, server: uvicorn.Server, listening: socket.socket, base_url: str) -> None:
+    def __init__(self, server: uvicorn.Server, listening: socket.socket) -> None:
         self._server = server
         self._listening = listening
-        self.base_url = base_url
 
     async def run(self) -> None:
         """Serve until told to stop; then running calls finish first."""
@@ -86,14 +86,18 @@ def bind(host: str, port: int) -> socket.socket:
 
 @asynccontextmanager
 async def proxy_server(
-    settings: Settings, store: Store, *, grace_seconds: int, log: CallLog | None = None
+    settings: Settings,
+    store: Store,
+    listening: socket.socket,
+    *,
+    grace_seconds: int,
+    log: CallLog | None = None,
 ) -> AsyncIterator[RunningServer]:
     """A server over an open store, with its upstream closed at the end.
 
     A server that is told to stop lets running calls finish for ``grace_seconds``. ``log`` gets a
     line per call.
     """
-    listening = bind(settings.host, settings.port)
     upstream = _upstream(settings)
     app = create_app(
         catalogue=default_catalogue(),
@@ -108,13 +112,10 @@ async def proxy_server(
         server_header=False, http=BoundedProtocol, ws="none",
         timeout_graceful_shutdown=grace_seconds, timeout_keep_alive=75,
     )  # fmt: skip
-    host, port = listening.getsockname()[:2]
-    shown_host = f"[{host}]" if ":" in host else host
-    base_url = f"http://{shown_host}:{port}{settings.prefix}"
     # The first call should not wait for the tokenizer to be read, nor the first page.
     warming = asyncio.create_task(asyncio.to_thread(o200k_base))
     try:
-        yield RunningServer(uvicorn.Server(config), listening, base_url)
+        yield RunningServer(uvicorn.Server(config), listening)
     finally:
         listening.close()
         await warming
@@ -123,27 +124,31 @@ async def proxy_server(
             log.flush()
 
 
-def run(main: Coroutine[Any, Any, None]) -> None:
+def run_loop(main: Coroutine[Any, Any, None]) -> None:
     """Run in uvloop where it is installed: it is nowhere on Windows, and saves a tenth here."""
     loop_factory = uvicorn.Config("", loop="auto", log_config=None).get_loop_factory()
     with asyncio.Runner(loop_factory=loop_factory) as runner:
         runner.run(main)
 
 
-async def serve(settings: Settings, announce: Callable[[str], None]) -> None:
-    """Run the proxy until SIGTERM or Ctrl-C. ``announce`` is told the base URL."""
-    signals = StopSignals()
+async def serve(settings: Settings, listening: socket.socket, signals: StopSignals) -> None:
+    """Serve on a socket until a signal says stop."""
     # A call may take as long as its upstream; whoever is in a hurry asks twice.
     grace_seconds = READ_TIMEOUT_SECONDS + 30
-    async with (
-        Store(settings.folder) as store,
-        proxy_server(
-            settings, store, grace_seconds=grace_seconds, log=CallLog(sys.stderr)
-        ) as server,
-    ):
-        signals.watch(server)
-        announce(server.base_url)
-        await server.run()
+    async with Store(database_at(settings.folder, settings.database)) as store:
+        await staff.check_secret(store, settings.secret)
+        log = CallLog(sys.stderr)
+        async with proxy_server(
+            settings, store, listening, grace_seconds=grace_seconds, log=log
+        ) as server:
+            signals.watch(server)
+            await server.run()
+
+
+def base_url(settings: Settings, listening: socket.socket) -> str:
+    host, port = listening.getsockname()[:2]
+    shown_host = f"[{host}]" if ":" in host else host
+    return f"http://{shown_host}:{port}{settings.prefix}"
 
 
 def _upstream(settings: Settings) -> Upstream:

@@ -4,15 +4,18 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from contextlib import suppress
+from typing import Literal
 
 from swsllm_nb import pricing
 from swsllm_nb.money import usd_text
 from swsllm_nb.proxy.body import Told
-from swsllm_nb.proxy.ledger import Account, Breach, Hold, Outcome
+from swsllm_nb.proxy.ledger import Account, Hold, Outcome
 from swsllm_nb.proxy.store import Store
 from swsllm_nb.wire import Usage, usage_from_body
 
 __all__ = ["Settlement"]
+
+_Breach = Literal["bound", "service_tier"]
 
 COMMIT_PATIENCE_SECONDS = 2
 
@@ -65,10 +68,10 @@ class Settlement:
         """How the call is, or by now would be, settled."""
         if self._outcome is not None:
             return self._outcome
-        tier: Breach | None = "service_tier" if self._other_tier else None
+        tier: _Breach | None = "service_tier" if self._other_tier else None
         if self._usage is not None and self._usage_is_final:
             charged_pico = pricing.cost(self.hold.prices, self._usage)
-            breach: Breach | None = "bound" if charged_pico > self.hold.hold_pico else tier
+            breach: _Breach | None = "bound" if charged_pico > self.hold.hold_pico else tier
             return Outcome("settled", charged_pico, self._usage, self.upstream, breach)
         if self._may_have_billed:
             return Outcome("unconfirmed", self.hold.hold_pico, None, self.upstream, tier)
