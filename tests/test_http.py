@@ -13,12 +13,12 @@ import uvicorn
 from fake_openai import FakeOpenAI, Scripted
 
 from swsllm_nb.pricing import default_catalogue
-from swsllm_nb.proxy import staff
+from swsllm_nb.proxy import books, staff
 from swsllm_nb.proxy.app import create_app
 from swsllm_nb.proxy.asgi import App, Receive, Scope, Send
 from swsllm_nb.proxy.auth import Secret
 from swsllm_nb.proxy.http import BoundedProtocol
-from swsllm_nb.proxy.store import Store
+from swsllm_nb.proxy.store import Store, database_at
 from swsllm_nb.proxy.upstream import HttpUpstream
 
 PATIENCE_SECONDS = 20
@@ -259,7 +259,7 @@ def test_a_stream_that_is_not_read_is_read_to_its_end_by_the_proxy_and_settled(
 
     async def running(base_url: str) -> None:
         upstream = HttpUpstream(base_url, "sk-upstream")
-        async with upstream, Store(tmp_path) as store:
+        async with upstream, Store(database_at(tmp_path, None)) as store:
             made = await staff.add_account(store, secret, "ada", "5.00", author="a test")
             app = create_app(
                 catalogue=default_catalogue(), store=store, upstream=upstream, secret=secret
@@ -272,7 +272,7 @@ def test_a_stream_that_is_not_read_is_read_to_its_end_by_the_proxy_and_settled(
                     state = "held"
                     while state == "held":
                         await asyncio.sleep(0.05)
-                        calls = (await store.usage(1)).rows[1:]
+                        calls = (await store.read(lambda: books.usage(1))).rows[1:]
                         state = calls[0]["state"] if calls else "held"
                     assert state == "settled"
 
