@@ -66,6 +66,28 @@ def test_the_usage_of_a_chunk_without_choices_is_the_last_word() -> None:
     assert settlement.outcome.state == "settled"
 
 
+def test_a_tier_that_nobody_asked_for_is_a_breach_whatever_it_costs() -> None:
+    settlement = settlement_of()
+    settlement.sent()
+    settlement.learn(chunk(10, 2, choices=[], tier="default"))
+    assert settlement.outcome.breach is None
+    settlement.learn(chunk(10, 2, choices=[], tier="priority"))
+    assert settlement.outcome.breach == "service_tier"
+
+
+def test_a_cost_above_the_hold_is_a_breach_and_charged() -> None:
+    settlement = settlement_of(hold_pico=10)
+    settlement.learn(chunk(10, 2, choices=[]))
+    assert settlement.outcome.charged_pico == 10 * 150_000 + 2 * 600_000
+    assert settlement.outcome.breach == "bound"
+
+
+def test_the_outcome_names_the_upstream_that_served() -> None:
+    settlement = settlement_of()
+    settlement.upstream = "second.example.org"
+    assert settlement.outcome.upstream == "second.example.org"
+
+
 def test_counts_only_grow() -> None:
     settlement = settlement_of()
     settlement.learn(chunk(10, 50))
