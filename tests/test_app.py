@@ -3,6 +3,7 @@
 import asyncio
 import csv
 import io
+import re
 from collections.abc import Awaitable, Callable
 from datetime import date
 from pathlib import Path
@@ -84,7 +85,7 @@ def test_every_path_answers_under_the_prefix_and_without_it_with_and_without_v1(
     ("method", "path", "status"),
     [
         ("GET", "/nowhere", 404),
-        ("GET", "/chat/completions", 404),
+        ("GET", "/chat/completions", 405),
         ("POST", "/models", 405),
         ("GET", "/models/gpt-5", 404),
         ("GET", "/coursework/models", 404),
@@ -106,6 +107,53 @@ def test_what_is_not_there_or_not_understood_is_an_openai_shaped_error(
     answer = run(tmp_path, act)
     assert answer.status_code == status
     assert set(answer.json()["error"]) == {"message", "type", "param", "code"}
+
+
+@pytest.mark.parametrize(
+    "path", ["/chat/completions", "/models", "/models/gpt-4o-mini", "/account", "/usage", "/readyz"]
+)
+def test_options_tells_the_methods_and_head_is_get_without_a_body(
+    tmp_path: Path, path: str
+) -> None:
+    async def act(client: httpx2.AsyncClient) -> None:
+        options = await client.options(path)
+        assert (options.status_code, options.content) == (204, b"")
+        told = {method.strip() for method in options.headers["allow"].split(",")}
+        asked = {"POST"} if path == "/chat/completions" else {"GET", "HEAD"}
+        assert told == asked | {"OPTIONS"}
+        get, head = await client.get(path), await client.head(path)
+        assert head.status_code == get.status_code
+        assert head.headers["content-type"] == get.headers["content-type"]
+
+    run(tmp_path, act)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/models"), ("GET", "/readyz"), ("GET", "/nowhere"), ("OPTIONS", "/nowhere"),
+        ("GET", "/account"), ("GET", "/chat/completions"), ("OPTIONS", "/chat/completions"),
+        ("POST", "/chat/completions"), ("POST", "/models"),
+    ],
+)  # fmt: skip
+def test_every_answer_has_an_id_of_its_own_and_says_how_long_it_took(
+    tmp_path: Path, method: str, path: str
+) -> None:
+    async def act(client: httpx2.AsyncClient) -> list[str]:
+        answers = [await client.request(method, path, content=b"") for _ in range(2)]
+        assert all(answer.headers["openai-processing-ms"].isdigit() for answer in answers)
+        return [answer.headers["x-request-id"] for answer in answers]
+
+    one, other = run(tmp_path, act)
+    assert one != other
+    assert re.fullmatch("req_[0-9a-f]{32}", one)
+
+
+def test_an_unknown_path_has_no_options(tmp_path: Path) -> None:
+    async def act(client: httpx2.AsyncClient) -> int:
+        return (await client.options("/nowhere")).status_code
+
+    assert run(tmp_path, act) == 404
 
 
 @pytest.mark.parametrize("path", ["/account", "/usage"])

@@ -31,7 +31,8 @@ class Class:
 
     async def _call(self, account: int) -> None:
         try:
-            async with self.turns.of(account):
+            async with self.turns.of(account) as turn:
+                await turn.comes()
                 self.served.append(account)
                 self.running += 1
                 self.most = max(self.most, self.running)

@@ -3,10 +3,11 @@
 import asyncio
 from collections import Counter, deque
 from types import TracebackType
+from typing import Self
 
 from swsllm_nb.proxy.errors import TooManyCalls
 
-__all__ = ["CALLS_PER_ACCOUNT", "Turns"]
+__all__ = ["CALLS_PER_ACCOUNT", "Turn", "Turns"]
 
 CALLS_PER_ACCOUNT = 64
 """That wait or run in one process: many more than an account may have in flight."""
@@ -27,11 +28,14 @@ class Turns:
         # In the order of their turns; an account that waits for nothing is not in it.
         self._waiting: dict[int, deque[asyncio.Future[None]]] = {}
 
-    def of(self, account_id: int) -> "_Turn":
-        """``async with turns.of(account_id)`` is a call in its place. Raises TooManyCalls."""
-        return _Turn(self, account_id)
+    def of(self, account_id: int) -> "Turn":
+        """``async with turns.of(account_id) as turn`` counts a call of an account.
 
-    async def take(self, account_id: int) -> None:
+        Raises TooManyCalls where the account has too many already.
+        """
+        return Turn(self, account_id)
+
+    def enter(self, account_id: int) -> None:
         if self._calls[account_id] >= CALLS_PER_ACCOUNT:
             raise TooManyCalls(
                 f"{CALLS_PER_ACCOUNT} calls of your account are waiting or running already. "
@@ -39,6 +43,13 @@ class Turns:
                 retry_after_seconds=_RETRY_AFTER_SECONDS,
             )
         self._calls[account_id] += 1
+
+    def leave(self, account_id: int) -> None:
+        self._calls[account_id] -= 1
+        if not self._calls[account_id]:
+            del self._calls[account_id]
+
+    async def take(self, account_id: int) -> None:
         if self._free:
             self._free -= 1
             return
@@ -51,11 +62,10 @@ class Turns:
             if place.cancelled():
                 self._give_up(account_id, place)
             else:
-                self.give_back(account_id)
+                self.give_back()
             raise
 
-    def give_back(self, account_id: int) -> None:
-        self._forget(account_id)
+    def give_back(self) -> None:
         while self._waiting:
             turn = next(iter(self._waiting))
             queue = self._waiting.pop(turn)
@@ -74,21 +84,24 @@ class Turns:
             queue.remove(place)
             if not queue:
                 del self._waiting[account_id]
-        self._forget(account_id)
-
-    def _forget(self, account_id: int) -> None:
-        self._calls[account_id] -= 1
-        if not self._calls[account_id]:
-            del self._calls[account_id]
 
 
-class _Turn:
+class Turn:
+    """A call that is being read, then waits, then has its place."""
+
     def __init__(self, turns: Turns, account_id: int) -> None:
         self._turns = turns
         self._account_id = account_id
+        self._has_place = False
 
-    async def __aenter__(self) -> None:
+    async def __aenter__(self) -> Self:
+        self._turns.enter(self._account_id)
+        return self
+
+    async def comes(self) -> None:
+        """Wait for a place."""
         await self._turns.take(self._account_id)
+        self._has_place = True
 
     async def __aexit__(
         self,
@@ -96,4 +109,6 @@ class _Turn:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._turns.give_back(self._account_id)
+        if self._has_place:
+            self._turns.give_back()
+        self._turns.leave(self._account_id)
