@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 from fake_openai import FakeOpenAI
+from postgres import fresh_database, postgres_url
 from proxies import RunningProxy, running_proxy
+
+__all__ = ["fresh_database", "postgres_url"]
 
 os.environ["MPLBACKEND"] = "agg"
 
