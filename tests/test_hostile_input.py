@@ -7,6 +7,7 @@ after the second may not be more than after the first.
 import json
 import socket
 import struct
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http.client import HTTPException, HTTPResponse
@@ -27,8 +28,8 @@ CALLS_PER_ACCOUNT = 80
 GROWTH_LIMIT_BYTES = 32 * 2**20
 HANDLES_LIMIT = 8
 
-FEW = 60
-MANY = 1000
+FEW = 40
+MANY = 300
 EXAMPLES = pytest.mark.parametrize(
     "examples", [FEW, pytest.param(MANY, marks=pytest.mark.slow)], ids=["few", "many"]
 )
@@ -80,7 +81,9 @@ class Target:
                 connection.sendall(raw)
                 if half:
                     connection.shutdown(socket.SHUT_WR)
-            except (BrokenPipeError, ConnectionResetError):
+            except TimeoutError:
+                raise
+            except OSError:
                 pass  # it answered before it had read all, and that answer is still to be read
             response = HTTPResponse(connection, method=method)
             try:
@@ -119,8 +122,6 @@ class Target:
 
 
 def wait_until(done: Callable[[], bool], seconds: float = 30) -> None:
-    import time
-
     deadline = time.monotonic() + seconds
     while not done():
         assert time.monotonic() < deadline, "it did not come in time"
@@ -320,8 +321,8 @@ FIELD_NAMES = st.sampled_from(
     [
         "Authorization", "Content-Type", "Content-Encoding", "Accept", "Accept-Encoding", "Cookie",
         "Expect", "Host", "Origin", "Range", "Referer", "TE", "Upgrade", "User-Agent", "X-Custom",
-        "X-Forwarded-For", "X-Forwarded-Prefix", "X-Request-Id", "X-Swsllm-Cost", "X-Stainless-Lang",
-        "OpenAI-Organization", "Idempotency-Key", "If-None-Match", "Forwarded", "Traceparent",
+        "X-Forwarded-For", "X-Forwarded-Prefix", "X-Request-Id", "X-Swsllm-Cost",
+        "X-Stainless-Lang", "OpenAI-Organization", "Idempotency-Key", "If-None-Match", "Forwarded", "Traceparent",
     ]
 )  # fmt: skip
 FIELD_VALUES = st.one_of(
@@ -400,7 +401,7 @@ def test_bytes_that_are_no_request_are_refused_or_dropped(target: Target, exampl
         st.binary(max_size=200),
         st.just(head.encode()),
         st.sampled_from(
-            [b"\r\n", b"\r\n\r\n", b"\n", b"GET / HTTP/1.1\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+            [b"\r\n", b"\r\n\r\n", b"\n", b"GET / HTTP/1.1\r\n", b"PRI * HTTP/2.0\r\n\r\n",
              b"\x16\x03\x01\x02\x00\x01\x00", b"GET / HTTP/9.9\r\n\r\n", b"Content-Length: -1\r\n",
              b"Transfer-Encoding: chunked\r\n", b"ffffffffffffffffff\r\n", b"0\r\n\r\n", b"{" * 300,
              b"Content-Length: 99999999999999999999\r\n", b"\x00" * 50, b"A: " + b"b" * 70_000]
