@@ -5,10 +5,12 @@ after the second may not be more than after the first.
 """
 
 import json
+import os
 import socket
 import struct
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from http.client import HTTPException, HTTPResponse
 from itertools import product
@@ -46,8 +48,10 @@ class Answer:
 class Target:
     """A live proxy, and keys that have not yet been used too often."""
 
-    def __init__(self, proxy: RunningProxy) -> None:
+    def __init__(self, proxy: RunningProxy, log: Path) -> None:
         self.proxy = proxy
+        self._log = log
+        self._log_seen = 0
         self._calls = 0
         self._key = ""
         host, _, port = proxy.base_url.removeprefix("http://").partition("/")[0].partition(":")
@@ -108,13 +112,20 @@ class Target:
         return len(list((Path("/proc") / str(self.proxy.process.pid) / "fd").iterdir()))
 
     def assert_well(self) -> None:
-        """Alive, answering, its sums right, and no hold left open."""
+        """Alive, answering, surprised by nothing, its sums right, and no hold left open."""
         assert self.proxy.process.poll() is None
+        assert "Traceback" not in self.new_in_the_log()
         answer = self.request(b"GET", "/account", b"Authorization: Bearer " + self.key.encode())
         assert answer is not None
         assert answer.status == 200
         wait_until(lambda: not self.held())
         self.proxy.assert_adds_up()
+
+    def new_in_the_log(self) -> str:
+        whole = self._log.read_bytes()
+        new = whole[self._log_seen :].decode(errors="replace")
+        self._log_seen = len(whole)
+        return new
 
     def held(self) -> int:
         accounts = self.proxy.ask(lambda store: store.accounts())
@@ -131,11 +142,26 @@ def wait_until(done: Callable[[], bool], seconds: float = 30) -> None:
 @pytest.fixture(scope="module")
 def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     """A process of its own: it is looked at from outside, and nobody else may make it grow."""
-    with (
-        FakeOpenAI() as upstream,
-        running_proxy(tmp_path_factory.mktemp("hostile"), upstream=upstream.base_url) as proxy,
-    ):
-        yield Target(proxy)
+    folder = tmp_path_factory.mktemp("hostile")
+    with FakeOpenAI() as upstream, ExitStack() as running:
+        with errors_written_to(folder / "log"):
+            proxy = running.enter_context(
+                running_proxy(folder / "data", upstream=upstream.base_url)
+            )
+        yield Target(proxy, folder / "log")
+
+
+@contextmanager
+def errors_written_to(log: Path) -> Iterator[None]:
+    """A process that is started meanwhile writes what it has to complain of into a file."""
+    kept = os.dup(2)
+    try:
+        with log.open("wb") as file:
+            os.dup2(file.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def check_many(target: Target, examples: int, check: Callable[[DataObject], None]) -> None:
@@ -405,7 +431,8 @@ def test_bytes_that_are_no_request_are_refused_or_dropped(target: Target, exampl
             [b"\r\n", b"\r\n\r\n", b"\n", b"GET / HTTP/1.1\r\n", b"PRI * HTTP/2.0\r\n\r\n",
              b"\x16\x03\x01\x02\x00\x01\x00", b"GET / HTTP/9.9\r\n\r\n", b"Content-Length: -1\r\n",
              b"Transfer-Encoding: chunked\r\n", b"ffffffffffffffffff\r\n", b"0\r\n\r\n", b"{" * 300,
-             b"Content-Length: 99999999999999999999\r\n", b"\x00" * 50, b"A: " + b"b" * 70_000]
+             b"Content-Length: 99999999999999999999\r\n", b"\x00" * 50,
+             b"CONNECT x:1 HTTP/1.1\r\n\r\n", b"A: " + b"b" * 70_000]
         ),
     )  # fmt: skip
 
@@ -415,6 +442,29 @@ def test_bytes_that_are_no_request_are_refused_or_dropped(target: Target, exampl
         assert answer is None or answer.status < 500
 
     check_many(target, examples, check)
+
+
+NO_REQUESTS = {
+    "a word": b"hello\r\n\r\n",
+    "a tunnel": b"CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n",
+    "a length beyond all": b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: "
+    + b"9" * 20
+    + b"\r\n\r\n",
+    "two lengths": b"POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx",
+    "a length and chunks": (
+        b"POST / HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+    ),
+    "another protocol": b"\x16\x03\x01\x02\x00\x01\x00",
+}
+
+
+@pytest.mark.parametrize("raw", NO_REQUESTS.values(), ids=list(NO_REQUESTS))
+def test_what_is_no_http_is_refused_in_openais_envelope(target: Target, raw: bytes) -> None:
+    answer = target.send(raw)
+    assert answer is not None
+    assert answer.status == 400
+    assert_envelope(answer)
+    target.assert_well()
 
 
 @EXAMPLES
