@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from functools import cache
+from functools import cache, cached_property
 from importlib import resources
 from typing import Any
 
@@ -21,6 +21,19 @@ class Prices:
     input_pico: int
     output_pico: int
     cached_input_pico: int | None = None
+
+    @cached_property
+    def frozen(self) -> str:
+        """The prices as the ledger keeps them with each call."""
+        stated = {"input": self.input_pico, "output": self.output_pico}
+        if self.cached_input_pico is not None:
+            stated["cached_input"] = self.cached_input_pico
+        return json.dumps(stated, separators=(",", ":"))
+
+    @classmethod
+    def thaw(cls, text: str) -> "Prices":
+        stated = json.loads(text)
+        return cls(stated["input"], stated["output"], stated.get("cached_input"))
 
     @property
     def dearest_input_pico(self) -> int:

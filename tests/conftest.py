@@ -8,6 +8,9 @@ import pytest
 from fake_openai import FakeOpenAI
 from postgres import fresh_database, postgres_url
 from proxies import RunningProxy, running_proxy
+from stores import place
+
+__all__ = ["fresh_database", "place", "postgres_url"]
 
 __all__ = ["fresh_database", "postgres_url"]
 

@@ -225,7 +225,7 @@ class FakeOpenAI:
         """Hangs or cuts here, where the script says so."""
         if place and script.hang == place:
             # aiohttp tells no one that a client left, so this looks.
-            while not self._closing.is_set() and request.transport is not None:  # noqa: ASYNC110
+            while not self._closing.is_set() and request.transport is not None:
                 await asyncio.sleep(0.005)
             self.client_left.set()
             return True

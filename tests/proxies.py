@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import sqlite3
 import subprocess
 import sys
 import time
@@ -14,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from swsllm_nb.proxy import staff
+from swsllm_nb.proxy import books, staff
 from swsllm_nb.proxy.settings import read_secret
-from swsllm_nb.proxy.store import DATABASE_NAME, Store
+from swsllm_nb.proxy.store import Store, database_at
+from swsllm_nb.proxy.work import Work, ask
 
 PREFIX = "/sws-llm-proxy"
 START_SECONDS = 30
@@ -27,11 +27,15 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class RunningProxy:
-    """A process that serves, its folder, and its base URL without a slash at the end."""
+    """A process that serves, its folder, and its base URL without a slash at the end.
+
+    ``database`` is the address of its PostgreSQL, None for SQLite in the folder.
+    """
 
     base_url: str
     folder: Path
     process: subprocess.Popen[str]
+    database: str | None = None
 
     def add_account(self, name: str, budget_usd: str = "5.00") -> staff.Credentials:
         secret = read_secret(self.folder, {})
@@ -43,28 +47,32 @@ class RunningProxy:
         """Ask the store as a second process on the same database would."""
 
         async def run() -> Result:
-            async with Store(self.folder) as store:
+            async with Store(database_at(self.folder, self.database)) as store:
                 return await question(store)
 
         return asyncio.run(run())
 
+    def write(self, work: Callable[[], Work[Result]]) -> Result:
+        """Run a work on the database as a second process would."""
+        return self.ask(lambda store: store.write(work))
+
     def calls(self, account: str) -> list[dict[str, Any]]:
         """The ledger rows of an account's calls, oldest first, as they stand in the database."""
-        connection = sqlite3.connect(self.folder / DATABASE_NAME)
-        connection.row_factory = sqlite3.Row
-        try:
-            rows = connection.execute(
+
+        def rows() -> Work[list[dict[str, Any]]]:
+            found = yield ask(
                 "SELECT l.* FROM ledger l JOIN accounts a ON a.id = l.account_id "
-                "WHERE a.name = ? AND l.kind = 'call' ORDER BY l.id",
-                (account,),
-            ).fetchall()
-        finally:
-            connection.close()
-        return [dict(row) for row in rows]
+                "WHERE a.name = $1 AND l.kind = 'call' ORDER BY l.id",
+                account,
+            )
+            return [dict(row) for row in found]
+
+        return self.ask(lambda store: store.read(rows))
 
     def assert_adds_up(self) -> None:
         """P2: budgets, spend and reserved are exactly the sums of their rows."""
-        assert self.ask(lambda store: store.differences()) == []
+        check = self.ask(lambda store: store.read(books.check))
+        assert check.adds_up, check
 
 
 def clean_environment(**extra: str) -> dict[str, str]:
@@ -76,11 +84,17 @@ def clean_environment(**extra: str) -> dict[str, str]:
 
 @contextmanager
 def running_proxy(
-    folder: Path, *options: str, upstream: str = "practice", **environment: str
+    folder: Path,
+    *options: str,
+    upstream: str = "practice",
+    database: str | None = None,
+    **environment: str,
 ) -> Iterator[RunningProxy]:
     """``swsllm serve`` on a free port; ended, and seen to have ended well, at exit."""
     folder.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "swsllm_nb", "serve", "--upstream", upstream]
+    if database is not None:
+        environment["SWSLLM_DATABASE"] = database
     process = subprocess.Popen(
         [*command, "--port", "0", "--prefix", PREFIX, "--data", str(folder), *options],
         cwd=folder,
@@ -93,7 +107,7 @@ def running_proxy(
         base_url = process.stdout.readline().strip()
         try:
             wait_until_ready(base_url, process)
-            yield RunningProxy(base_url, folder, process)
+            yield RunningProxy(base_url, folder, process, database)
         finally:
             end(process)
 

@@ -12,10 +12,10 @@ import pytest
 from fake_openai import FakeOpenAI, Scripted
 
 from swsllm_nb.pricing import default_catalogue
-from swsllm_nb.proxy import staff
+from swsllm_nb.proxy import books, staff
 from swsllm_nb.proxy.app import create_app
 from swsllm_nb.proxy.auth import Secret
-from swsllm_nb.proxy.store import Store
+from swsllm_nb.proxy.store import Store, database_at
 from swsllm_nb.proxy.upstream import HttpUpstream
 
 SECRET = Secret.of_text("1:" + "s" * 40)
@@ -29,7 +29,7 @@ def run(folder: Path, act: Act, *scripts: Scripted, prefix: str = "/course") -> 
 
     async def running(base_url: str) -> Any:
         upstream = HttpUpstream(base_url, "sk-upstream", read_timeout_seconds=0.3)
-        async with upstream, Store(folder) as store:
+        async with upstream, Store(database_at(folder, None)) as store:
             made = await staff.add_account(store, SECRET, "ada", "5.00", author="a test")
             app = create_app(
                 catalogue=default_catalogue(),
@@ -44,7 +44,7 @@ def run(folder: Path, act: Act, *scripts: Scripted, prefix: str = "/course") -> 
                 headers={"authorization": f"Bearer {made.key}"},
             ) as client:
                 result = await act(client)
-            assert await store.differences() == []
+            assert await store.read(books.differences) == []
             return result
 
     with FakeOpenAI(*scripts) as server:

@@ -368,7 +368,8 @@ def test_an_unstated_maximum_is_lowered_to_what_the_budget_affords(
     assert 256 <= sent < 4096
     row = student.only_call
     assert row["cap_tokens"] == sent
-    assert row["hold_pico"] <= 10**9 < row["hold_pico"] + row["output_pico"]
+    per_token_pico = json.loads(row["prices"])["output"]
+    assert row["hold_pico"] <= 10**9 < row["hold_pico"] + per_token_pico
 
 
 def test_a_race_of_many_calls_never_spends_more_than_the_budget(

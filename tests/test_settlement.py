@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_store import intent, run
+from stores import Place, intent, run
 
 from swsllm_nb.proxy.ledger import Hold
+from swsllm_nb.proxy.pace import Rate
 from swsllm_nb.proxy.settlement import Settlement
-from swsllm_nb.proxy.store import DATABASE_NAME, KeyHolder, Store
+from swsllm_nb.proxy.sqlite import DATABASE_NAME
+from swsllm_nb.proxy.store import KeyHolder, Store
 
 BUDGET_PICO = 10**9
 HOLD_PICO = 10**8
@@ -27,7 +29,7 @@ def settlement_of(hold_pico: int = HOLD_PICO) -> Settlement:
     from swsllm_nb.pricing import default_catalogue
 
     model = default_catalogue().default
-    hold = Hold("req_1", 1, model.id, model.prices, 100, hold_pico)
+    hold = Hold("req_1", 1, model.id, model.prices, 100, hold_pico, Rate(120, 119, 0.5))
     return Settlement(None, hold)  # type: ignore[arg-type]
 
 
@@ -79,7 +81,7 @@ def test_a_broken_bound_is_charged_in_truth_and_said_loudly(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def act(store: Store, holder: KeyHolder) -> None:
-        settlement = Settlement(store, await store.reserve(intent(store, holder, 1, 1000)))
+        settlement = Settlement(store, await store.reserve(intent(holder, 1, 1000)))
         settlement.sent()
         settlement.learn(chunk(10, 1))
         settlement.completed()
@@ -88,7 +90,7 @@ def test_a_broken_bound_is_charged_in_truth_and_said_loudly(
         assert account is not None
         assert account.spend_pico == 10 * 150_000 + 600_000
 
-    run(tmp_path, act, BUDGET_PICO)
+    run(Place(tmp_path), act, BUDGET_PICO)
     assert caplog.text.count("bound broken") == 1
 
 
@@ -99,7 +101,7 @@ def test_a_database_that_is_locked_when_the_call_ends_is_tried_again(
     monkeypatch.setattr("swsllm_nb.proxy.settlement.COMMIT_PATIENCE_SECONDS", 0.2)
 
     async def act(store: Store, holder: KeyHolder) -> None:
-        settlement = Settlement(store, await store.reserve(intent(store, holder, 1, HOLD_PICO)))
+        settlement = Settlement(store, await store.reserve(intent(holder, 1, HOLD_PICO)))
         settlement.sent()
         settlement.learn(chunk(10, 1))
         settlement.completed()
@@ -113,4 +115,4 @@ def test_a_database_that_is_locked_when_the_call_ends_is_tried_again(
         assert account is not None
         assert (account.spend_pico, account.reserved_pico) == (10 * 150_000 + 600_000, 0)
 
-    run(tmp_path, act, BUDGET_PICO)
+    run(Place(tmp_path), act, BUDGET_PICO)

@@ -103,10 +103,9 @@ _COLUMNS_SQL: Final = ", ".join(
 _CREATE: Final = f"CREATE TABLE IF NOT EXISTS calls (id TEXT PRIMARY KEY, {_COLUMNS_SQL})"
 # S608: every name is a field of Call.
 _INSERT: Final = (
-    f"INSERT OR IGNORE INTO calls (id, {', '.join(_STORED)})"  # noqa: S608
-    f" VALUES (?{', ?' * len(_STORED)})"
+    f"INSERT OR IGNORE INTO calls (id, {', '.join(_STORED)}) VALUES (?{', ?' * len(_STORED)})"
 )
-_SELECT: Final = f"SELECT id, {', '.join(_STORED)} FROM calls"  # noqa: S608
+_SELECT: Final = f"SELECT id, {', '.join(_STORED)} FROM calls"
 
 _Row: TypeAlias = tuple[Any, ...]
 _stored_values: Final = attrgetter(*_STORED)

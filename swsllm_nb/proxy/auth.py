@@ -59,6 +59,10 @@ class Secret:
         subkey = self._subkey(b"safety identifier")
         return hmac.new(subkey, str(account_id).encode(), hashlib.sha256).hexdigest()[:32]
 
+    def check_value(self) -> bytes:
+        """By which a course recognises its secret; says nothing about the secret itself."""
+        return self._subkey(b"check value")
+
     @cached_property
     def _key_subkey(self) -> bytes:
         return self._subkey(b"key hash")

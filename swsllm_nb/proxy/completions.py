@@ -49,7 +49,6 @@ class Completions:
                 bound=await _bound(request),
                 stream=request.stream,
                 upstream=self.upstream.name,
-                owner=self.store.owner,
             )
             async with self.slots:
                 settlement = Settlement(self.store, await self.store.reserve(intent))

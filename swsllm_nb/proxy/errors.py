@@ -6,9 +6,12 @@ ProxyError
 ├── BodyTooLarge
 ├── ModelNotFound       no priced model has that name
 ├── NoSuchPage          a path or a method that the API does not have
-├── BudgetRefused       the call's bound does not fit what is left
-│   ├── BudgetExhausted     nothing in flight will change that: final
-│   └── BudgetReserved      other calls in flight hold the rest: try again
+├── NotAllowed          outside the account's dates, or a model it may not use
+├── BudgetExhausted     the call's bound does not fit what is unspent: final
+├── TryLater            nothing is wrong with the call; says when to come again
+│   ├── BudgetReserved      other calls in flight hold the rest of the budget
+│   ├── TooManyCalls        as many at once, or in a minute, as one account may
+│   └── StoreUnavailable    the proxy's own database does not answer
 ├── UpstreamRefusal     the upstream said no, and billed nothing
 ├── UpstreamFailure     the upstream failed
 │   ├── UpstreamUnknown     and may have billed: a retry could cost twice
@@ -26,14 +29,17 @@ __all__ = [
     "BadRequest",
     "BodyTooLarge",
     "BudgetExhausted",
-    "BudgetRefused",
     "BudgetReserved",
     "ErrorAnswer",
     "ModelNotFound",
     "NoSuchPage",
+    "NotAllowed",
     "ProxyError",
     "ProxyFault",
     "ProxyNotAdmitted",
+    "StoreUnavailable",
+    "TooManyCalls",
+    "TryLater",
     "Unauthenticated",
     "UpstreamFailure",
     "UpstreamRefusal",
@@ -67,13 +73,27 @@ class ModelNotFound(ProxyError): ...
 class NoSuchPage(ProxyError): ...
 
 
-class BudgetRefused(ProxyError): ...
+class NotAllowed(ProxyError): ...
 
 
-class BudgetExhausted(BudgetRefused): ...
+class BudgetExhausted(ProxyError): ...
 
 
-class BudgetReserved(BudgetRefused): ...
+class TryLater(ProxyError):
+    """Carries the seconds after which another try makes sense."""
+
+    def __init__(self, message: str, *, retry_after_seconds: int = 10) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class BudgetReserved(TryLater): ...
+
+
+class TooManyCalls(TryLater): ...
+
+
+class StoreUnavailable(TryLater): ...
 
 
 class UpstreamRefusal(ProxyError):
@@ -124,7 +144,10 @@ _TABLE: Final[dict[type[ProxyError], _Row]] = {
     ModelNotFound: _Row(404, "invalid_request_error", "model_not_found"),
     NoSuchPage: _Row(404, "invalid_request_error", "unknown_url"),
     BudgetExhausted: _Row(429, INSUFFICIENT_QUOTA, INSUFFICIENT_QUOTA, _FINAL),
-    BudgetReserved: _Row(429, "requests", RATE_LIMIT_EXCEEDED, (("retry-after", "10"),)),
+    NotAllowed: _Row(403, "invalid_request_error", "not_allowed"),
+    BudgetReserved: _Row(429, "requests", RATE_LIMIT_EXCEEDED),
+    TooManyCalls: _Row(429, "requests", RATE_LIMIT_EXCEEDED),
+    StoreUnavailable: _Row(503, "server_error", "proxy_unavailable"),
     UpstreamRefusal: _Row(400, "invalid_request_error", None),
     UpstreamFailure: _Row(502, "server_error", "upstream_failed"),
     UpstreamUnknown: _Row(502, "server_error", "upstream_failed", _FINAL),
@@ -137,7 +160,10 @@ def error_answer(error: ProxyError) -> ErrorAnswer:
     """OpenAI's envelope for an error: ``{"error": {message, type, param, code}}``."""
     row = _TABLE[type(error)]
     status = error.status if isinstance(error, UpstreamRefusal) else row.status
-    return ErrorAnswer(status, error_body(error), row.headers)
+    headers = row.headers
+    if isinstance(error, TryLater):
+        headers = (*headers, ("retry-after", str(error.retry_after_seconds)))
+    return ErrorAnswer(status, error_body(error), headers)
 
 
 def error_body(error: ProxyError) -> bytes:

@@ -13,9 +13,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from swsllm_nb.proxy import staff
-from swsllm_nb.proxy.serve import StopSignals, proxy_server
+from swsllm_nb.proxy.serve import StopSignals, base_url, bind, proxy_server
 from swsllm_nb.proxy.settings import Settings
-from swsllm_nb.proxy.store import Store
+from swsllm_nb.proxy.store import Store, database_at
 
 __all__ = ["Lab", "kernel_environment", "notebook_folder"]
 
@@ -39,17 +39,21 @@ class Lab:
         if find_spec("jupyterlab") is None:
             raise ModuleNotFoundError(name="jupyterlab")
         signals = StopSignals()
-        async with Store(settings.folder) as store:
+        listening = bind(settings.host, settings.port)
+        address = base_url(settings, listening)
+        async with Store(database_at(settings.folder, None)) as store:
             name = f"lab-{datetime.now().astimezone():%Y%m%d-%H%M%S}-{os.getpid()}"
             made = await staff.add_account(
                 store, settings.secret, name, LAB_BUDGET_USD, author="swsllm lab"
             )
-            async with proxy_server(settings, store, grace_seconds=_STOP_SECONDS) as server:
+            async with proxy_server(
+                settings, store, listening, grace_seconds=_STOP_SECONDS
+            ) as server:
                 signals.watch(server)
                 serving = asyncio.create_task(server.run())
-                announce(f"Proxy with a practice model: {server.base_url}")
+                announce(f"Proxy with a practice model: {address}")
                 announce(f"Account {name}: ${LAB_BUDGET_USD}, made for this run. Ctrl-C stops it.")
-                environment = kernel_environment(os.environ, server.base_url, made.key)
+                environment = kernel_environment(os.environ, address, made.key)
                 async with self._jupyter(environment) as process:
                     ended = asyncio.create_task(process.wait())
                     await asyncio.wait((serving, ended), return_when=asyncio.FIRST_COMPLETED)

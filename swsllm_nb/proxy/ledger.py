@@ -1,27 +1,53 @@
-"""The ledger's decisions, each inside one transaction on a SQLite connection.
+"""The ledger's decisions about a call, each one transaction on either database.
 
-Every function here runs between BEGIN IMMEDIATE and COMMIT, so what it reads cannot change
-before it writes. Whenever a hold is taken, ``spend + reserved <= budget``. Always, ``spend`` is the
-sum of charged calls and adjustments, ``reserved`` of the open holds, ``budget`` of the grants.
+The account's row is locked before it is read, so what is read cannot change before it is written.
+Whenever a hold is taken, ``spend + reserved <= budget``. Always, ``spend`` is the sum of charged
+calls and adjustments, ``reserved`` that of the open holds, ``in_flight`` their number.
 """
 
-import sqlite3
-from collections.abc import Mapping
+import json
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Literal
+from datetime import datetime
+from typing import Literal
 
-from swsllm_nb.money import show_cost, show_left
 from swsllm_nb.pricing import Bound, Model, Prices
-from swsllm_nb.proxy.errors import BudgetExhausted, BudgetReserved, Unauthenticated
+from swsllm_nb.proxy import refusing
+from swsllm_nb.proxy.books import course_sums
+from swsllm_nb.proxy.pace import Rate, next_call
+from swsllm_nb.proxy.work import Row, Statement, Work, ask
 from swsllm_nb.wire import Usage
 
-__all__ = ["Account", "Hold", "Intent", "Outcome", "close_hold", "reserve", "sweep"]
+__all__ = [
+    "ACCOUNT",
+    "Account",
+    "Hold",
+    "Intent",
+    "Outcome",
+    "account_of_row",
+    "adjust",
+    "close_hold",
+    "locked_account",
+    "reserve",
+    "sweep",
+]
+
+_ACCOUNT_COLUMNS = (
+    "id", "name", "enabled", "budget_pico", "spend_pico", "reserved_pico", "in_flight",
+    "in_flight_limit", "per_minute_limit", "valid_from", "valid_until", "allowed_models",
+    "created_at", "deleted_at",
+)  # fmt: skip
+
+ACCOUNT = ", ".join(_ACCOUNT_COLUMNS)
+"""The columns of an account."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Account:
-    """Who pays, and how the budget stands, in pico-dollars."""
+    """Who pays, how the budget stands in pico-dollars, and what is allowed.
+
+    It is valid from ``valid_from`` to before ``valid_until`` (None: always). ``allowed_models``
+    None means every model of the catalogue.
+    """
 
     id: int
     name: str
@@ -29,7 +55,14 @@ class Account:
     budget_pico: int
     spend_pico: int
     reserved_pico: int
+    in_flight: int
+    in_flight_limit: int
+    per_minute_limit: int
+    valid_from: str | None
+    valid_until: str | None
+    allowed_models: tuple[str, ...] | None
     created_at: str
+    deleted_at: str | None
 
     @property
     def remaining_pico(self) -> int:
@@ -38,7 +71,7 @@ class Account:
 
 @dataclass(frozen=True)
 class Intent:
-    """A call that asks for a hold."""
+    """A call that asks for a hold. ``upstream`` is the one it will be sent to first."""
 
     request_id: str
     account_id: int
@@ -47,7 +80,6 @@ class Intent:
     bound: Bound
     stream: bool
     upstream: str
-    owner: str
 
 
 @dataclass(frozen=True)
@@ -60,162 +92,189 @@ class Hold:
     prices: Prices
     cap_tokens: int
     hold_pico: int
+    rate: Rate
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a call ended. Released costs nothing, unconfirmed the whole hold."""
+    """How a call ended. Released costs nothing, unconfirmed the whole hold.
+
+    ``upstream`` is the one that served it. ``breach`` says what the upstream did not keep: it
+    billed more than the hold, or another service tier than the default.
+    """
 
     state: Literal["settled", "released", "unconfirmed"]
     charged_pico: int
     usage: Usage | None = None
+    upstream: str | None = None
+    breach: Literal["bound", "service_tier"] | None = None
 
 
-def utc_now() -> str:
-    return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+def account_of_row(row: Row) -> Account:
+    values = {column: row[column] for column in _ACCOUNT_COLUMNS}
+    allowed = values["allowed_models"]
+    values["enabled"] = bool(values["enabled"])
+    values["allowed_models"] = None if allowed is None else tuple(json.loads(allowed))
+    return Account(**values)
 
 
-def account_of_row(row: sqlite3.Row) -> Account:
-    names = ("id", "name", "budget_pico", "spend_pico", "reserved_pico", "created_at")
-    return Account(enabled=bool(row["enabled"]), **{name: row[name] for name in names})
+_RESERVING = f"""
+    SELECT {", ".join(f"a.{column}" for column in _ACCOUNT_COLUMNS)},
+           a.paced_until, k.revoked_at, c.cap_pico, utc_now() AS now,
+           owner_lives($2) AS owner_lives
+    FROM keys k JOIN accounts a ON a.id = k.account_id CROSS JOIN course c
+    WHERE k.id = $1 FOR UPDATE OF a, k
+"""
 
 
-def read_account(connection: sqlite3.Connection, account_id: int) -> Account:
-    row = connection.execute("SELECT * FROM accounts WHERE id = ?", (account_id,)).fetchone()
-    return account_of_row(row)
-
-
-def reserve(connection: sqlite3.Connection, intent: Intent) -> Hold:
+def reserve(intent: Intent, owner: str) -> Work[Hold]:
     """Take the hold of a call, or raise what its client must be told.
 
-    Raises BudgetExhausted, BudgetReserved, or Unauthenticated where the key or the account went
-    away since it was looked up.
+    Raises Unauthenticated, NotAllowed, BudgetExhausted, BudgetReserved or TooManyCalls; and
+    StoreUnavailable where this process is no longer known to live.
     """
-    live = connection.execute(
-        "SELECT 1 FROM keys k JOIN accounts a ON a.id = k.account_id "
-        "WHERE k.id = ? AND k.revoked_at IS NULL AND a.enabled = 1",
-        (intent.key_id,),
-    ).fetchone()
-    if live is None:
-        raise Unauthenticated("This API key is no longer valid. Copy the current one and use it.")
-    account = read_account(connection, intent.account_id)
-    cap = intent.bound.affordable_cap(account.remaining_pico)
+    (row,) = yield ask(_RESERVING, intent.key_id, owner)
+    account = account_of_row(row)
+    if not row["owner_lives"]:
+        raise refusing.not_alive()
+    refusing.check_admitted(account, row["revoked_at"], row["now"], intent.model.id)
+    rooms = [refusing.Room.of_account(account)]
+    if row["cap_pico"] is not None:
+        rooms.append((yield from _course_room()))
+    refusing.check_unspent(rooms, intent)
+    refusing.check_calls_at_once(account)
+    now = datetime.fromisoformat(row["now"])
+    paced_until, rate = next_call(row["paced_until"], now, account.per_minute_limit)
+    cap = intent.bound.affordable_cap(min(room.remaining_pico for room in rooms))
     if cap is None:
-        raise _refusal(account, intent)
+        raise refusing.reserved(rooms, intent)
     hold_pico = intent.bound.hold_pico(cap)
-    # On SQLite nobody writes since the reading above; the condition is the promise all the same.
-    taken = connection.execute(
-        "UPDATE accounts SET reserved_pico = reserved_pico + :hold "
-        "WHERE id = :account AND spend_pico + reserved_pico + :hold <= budget_pico",
-        {"hold": hold_pico, "account": intent.account_id},
-    )
-    if taken.rowcount != 1:
-        raise _refusal(read_account(connection, intent.account_id), intent)
-    _insert_hold(connection, intent, cap, hold_pico)
-    return Hold(intent.request_id, account.id, intent.model.id, intent.model.prices, cap, hold_pico)
-
-
-def _insert_hold(
-    connection: sqlite3.Connection, intent: Intent, cap_tokens: int, hold_pico: int
-) -> None:
+    taken = yield ask(_TAKE, account.id, hold_pico, paced_until)
+    if not taken:
+        raise refusing.reserved(rooms, intent)
+    yield _held_row(intent, owner, row["now"], hold_pico, cap)
     prices = intent.model.prices
-    connection.execute(
+    return Hold(intent.request_id, account.id, intent.model.id, prices, cap, hold_pico, rate)
+
+
+# The row was locked before it was read; the condition is the promise all the same.
+_TAKE = """
+    UPDATE accounts SET reserved_pico = reserved_pico + $2, in_flight = in_flight + 1,
+        paced_until = $3
+    WHERE id = $1 AND spend_pico + reserved_pico + $2 <= budget_pico RETURNING id
+"""
+
+
+def _course_room() -> Work[refusing.Room]:
+    """What the whole course may still cost; from here on to the commit no other call is decided."""
+    yield ask("SELECT id FROM course FOR UPDATE")
+    sums = yield from course_sums()
+    return refusing.Room.of_course(sums["cap_pico"], sums["spend_pico"], sums["reserved_pico"])
+
+
+def _held_row(intent: Intent, owner: str, now: str, hold_pico: int, cap_tokens: int) -> Statement:
+    return ask(
         """
         INSERT INTO ledger (kind, state, at, request_id, account_id, key_id, owner, upstream, model,
-                            stream, hold_pico, cap_tokens, input_pico, cached_input_pico,
-                            output_pico)
-        VALUES ('call', 'held', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                            stream, hold_pico, cap_tokens, prices)
+        VALUES ('call', 'held', $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
         """,
-        (
-            utc_now(), intent.request_id, intent.account_id, intent.key_id, intent.owner,
-            intent.upstream, intent.model.id, int(intent.stream), hold_pico, cap_tokens,
-            prices.input_pico, prices.cached_input_pico, prices.output_pico,
-        ),
+        now, intent.request_id, intent.account_id, intent.key_id, owner, intent.upstream,
+        intent.model.id, int(intent.stream), hold_pico, cap_tokens, intent.model.prices.frozen,
     )  # fmt: skip
 
 
-def _refusal(account: Account, intent: Intent) -> BudgetExhausted | BudgetReserved:
-    bound = intent.bound
-    needed_pico = bound.hold_pico(bound.floor_cap_tokens)
-    left = f"{show_left(account.remaining_pico)} of {show_left(account.budget_pico)} is left"
-    could_cost = f"this call could cost up to {show_cost(needed_pico)}"
-    unspent_pico = account.budget_pico - account.spend_pico
-    if unspent_pico >= needed_pico:
-        held = show_cost(account.reserved_pico)
-        return BudgetReserved(
-            f"{left}, {held} is held for calls that are still running, and {could_cost}. "
-            "Wait until they are done and try again."
-        )
-    fitting = (account.remaining_pico - bound.prompt_pico) // bound.pico_per_cap_token
-    advice = (
-        f"With {intent.model.cap_field} = {fitting} it would fit. "
-        "For more budget ask the teaching staff."
-        if fitting > 0
-        else "Please ask the teaching staff for more budget."
-    )
-    return BudgetExhausted(
-        f"Your budget does not cover this call: {left}, and {could_cost}. {advice}"
-    )
+_CLOSE = """
+    UPDATE ledger SET state = $2, amount_pico = $3, finished_at = utc_now(), prompt_tokens = $4,
+        cached_tokens = $5, cache_write_tokens = $6, completion_tokens = $7, reasoning_tokens = $8,
+        upstream = coalesce($9, upstream), breach = $10
+    WHERE request_id = $1 AND state = 'held' RETURNING account_id, hold_pico
+"""
+
+_CHARGE = f"""
+    UPDATE accounts SET reserved_pico = reserved_pico - $2, spend_pico = spend_pico + $3,
+        in_flight = in_flight - 1
+    WHERE id = $1 RETURNING {ACCOUNT}
+"""
 
 
-def close_hold(connection: sqlite3.Connection, request_id: str, outcome: Outcome) -> Account:
-    """Close a hold, exactly once: a second outcome of the same call changes nothing."""
+def close_hold(request_id: str, outcome: Outcome) -> Work[Account | None]:
+    """Close a hold, exactly once, and give the account as it then stands.
+
+    A second outcome of the same call changes nothing, unless the first did not know the usage: what
+    is learned later is an adjustment. None where there never was such a hold.
+    """
     usage = outcome.usage
-    row = connection.execute(
-        """
-        UPDATE ledger SET state = :state, amount_pico = :charged, finished_at = :at,
-            prompt_tokens = :prompt, cached_tokens = :cached, cache_write_tokens = :written,
-            completion_tokens = :completion, reasoning_tokens = :reasoning
-        WHERE request_id = :request_id AND state = 'held'
-        RETURNING hold_pico
-        """,
-        {
-            "state": outcome.state,
-            "charged": outcome.charged_pico,
-            "at": utc_now(),
-            "prompt": usage and usage.prompt_tokens,
-            "cached": usage and usage.cached_tokens,
-            "written": usage and usage.cache_write_tokens,
-            "completion": usage and usage.completion_tokens,
-            "reasoning": usage and usage.reasoning_tokens,
-            "request_id": request_id,
-        },
-    ).fetchone()
-    (account_id,) = connection.execute(
-        "SELECT account_id FROM ledger WHERE request_id = ?", (request_id,)
-    ).fetchone()
-    if row is not None:
-        connection.execute(
-            "UPDATE accounts SET reserved_pico = reserved_pico - ?, spend_pico = spend_pico + ? "
-            "WHERE id = ?",
-            (row["hold_pico"], outcome.charged_pico, account_id),
-        )
-    return read_account(connection, account_id)
+    closed = yield ask(
+        _CLOSE,
+        request_id,
+        outcome.state,
+        outcome.charged_pico,
+        usage and usage.prompt_tokens,
+        usage and usage.cached_tokens,
+        usage and usage.cache_write_tokens,
+        usage and usage.completion_tokens,
+        usage and usage.reasoning_tokens,
+        outcome.upstream,
+        outcome.breach,
+    )
+    if closed:
+        (call,) = closed
+        (row,) = yield ask(_CHARGE, call["account_id"], call["hold_pico"], outcome.charged_pico)
+        return account_of_row(row)
+    return (yield from _learn_late(request_id, outcome))
 
 
-def sweep(connection: sqlite3.Connection, owner: str) -> int:
+def _learn_late(request_id: str, outcome: Outcome) -> Work[Account | None]:
+    found = yield ask(
+        "SELECT account_id FROM ledger WHERE request_id = $1 AND kind = 'call'", request_id
+    )
+    if not found:
+        return None
+    account = yield from locked_account(found[0]["account_id"])
+    if outcome.state == "unconfirmed":
+        return account
+    yield from _adjust_once(request_id, outcome)
+    return (yield from locked_account(account.id))
+
+
+def locked_account(account_id: int) -> Work[Account]:
+    """The account as it stays until the transaction ends."""
+    (row,) = yield ask(f"SELECT {ACCOUNT} FROM accounts WHERE id = $1 FOR UPDATE", account_id)
+    return account_of_row(row)
+
+
+def _adjust_once(request_id: str, outcome: Outcome) -> Work[None]:
+    unknown = yield ask(
+        "SELECT id, account_id, amount_pico FROM ledger l WHERE request_id = $1 "
+        "AND state = 'unconfirmed' "
+        "AND NOT EXISTS (SELECT 1 FROM ledger known WHERE known.adjusts_id = l.id)",
+        request_id,
+    )
+    for row in unknown:
+        amount_pico = outcome.charged_pico - row["amount_pico"]
+        yield from adjust(row, amount_pico, f"learned later: {outcome.state}", "the proxy")
+
+
+def adjust(call: Row, amount_pico: int, reason: str, author: str) -> Work[None]:
+    """Add to the spend of a call's account, with a row that names the call."""
+    yield ask(
+        "INSERT INTO ledger (kind, account_id, at, amount_pico, adjusts_id, reason, author) "
+        "VALUES ('adjustment', $1, utc_now(), $2, $3, $4, $5)",
+        call["account_id"], amount_pico, call["id"], reason, author,
+    )  # fmt: skip
+    yield ask(
+        "UPDATE accounts SET spend_pico = spend_pico + $2 WHERE id = $1",
+        call["account_id"], amount_pico,
+    )  # fmt: skip
+
+
+def sweep(owner: str) -> Work[int]:
     """Charge the holds of a dead process as unconfirmed; gives their number."""
-    rows = connection.execute(
-        "SELECT request_id, hold_pico FROM ledger WHERE state = 'held' AND owner = ?", (owner,)
-    ).fetchall()
+    rows = yield ask(
+        "SELECT request_id, hold_pico FROM ledger WHERE state = 'held' AND owner = $1 ORDER BY id",
+        owner,
+    )
     for row in rows:
-        close_hold(connection, row["request_id"], Outcome("unconfirmed", row["hold_pico"]))
+        yield from close_hold(row["request_id"], Outcome("unconfirmed", row["hold_pico"]))
     return len(rows)
-
-
-def differences(connection: sqlite3.Connection) -> list[Mapping[str, Any]]:
-    """The accounts whose budget, spend or reserved is not the sum of their ledger rows."""
-    return [
-        dict(row)
-        for row in connection.execute(
-            """
-            SELECT a.name, a.budget_pico, a.spend_pico, a.reserved_pico,
-                   coalesce(sum(l.amount_pico) FILTER (WHERE l.kind = 'grant'), 0) AS granted,
-                   coalesce(sum(l.amount_pico) FILTER (WHERE l.kind <> 'grant'), 0) AS charged,
-                   coalesce(sum(l.hold_pico) FILTER (WHERE l.state = 'held'), 0) AS held
-            FROM accounts a LEFT JOIN ledger l ON l.account_id = a.id
-            GROUP BY a.id
-            HAVING a.budget_pico <> granted OR a.spend_pico <> charged OR a.reserved_pico <> held
-            """
-        )
-    ]

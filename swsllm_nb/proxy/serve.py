@@ -4,19 +4,20 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import uvicorn
 
 from swsllm_nb.pricing import default_catalogue
+from swsllm_nb.proxy import staff
 from swsllm_nb.proxy.app import create_app
 from swsllm_nb.proxy.settings import PRACTICE, Settings
-from swsllm_nb.proxy.store import Store
+from swsllm_nb.proxy.store import Store, database_at
 from swsllm_nb.proxy.upstream import READ_TIMEOUT_SECONDS, HttpUpstream, Upstream
 from swsllm_nb.tokens import o200k_base
 
-__all__ = ["RunningServer", "StopSignals", "bind", "proxy_server", "serve"]
+__all__ = ["RunningServer", "StopSignals", "base_url", "bind", "proxy_server", "serve"]
 
 
 class StopSignals:
@@ -47,12 +48,11 @@ class StopSignals:
 
 
 class RunningServer:
-    """A server that is about to answer at ``base_url``."""
+    """A server that is about to answer."""
 
-    def __init__(self, server: uvicorn.Server, listening: socket.socket, base_url: str) -> None:
+    def __init__(self, server: uvicorn.Server, listening: socket.socket) -> None:
         self._server = server
         self._listening = listening
-        self.base_url = base_url
 
     async def run(self) -> None:
         """Serve until told to stop; then running calls finish first."""
@@ -82,13 +82,12 @@ def bind(host: str, port: int) -> socket.socket:
 
 @asynccontextmanager
 async def proxy_server(
-    settings: Settings, store: Store, *, grace_seconds: int
+    settings: Settings, store: Store, listening: socket.socket, *, grace_seconds: int
 ) -> AsyncIterator[RunningServer]:
     """A server over an open store, with its upstream closed at the end.
 
     A server that is told to stop lets running calls finish for ``grace_seconds``.
     """
-    listening = bind(settings.host, settings.port)
     upstream = _upstream(settings)
     app = create_app(
         catalogue=default_catalogue(),
@@ -101,31 +100,31 @@ async def proxy_server(
         app, lifespan="off", log_config=None, access_log=False, proxy_headers=False,
         server_header=False, timeout_graceful_shutdown=grace_seconds, timeout_keep_alive=75,
     )  # fmt: skip
-    host, port = listening.getsockname()[:2]
-    shown_host = f"[{host}]" if ":" in host else host
-    base_url = f"http://{shown_host}:{port}{settings.prefix}"
     # The first call should not wait for the tokenizer to be read, nor the first page.
     warming = asyncio.create_task(asyncio.to_thread(o200k_base))
     try:
-        yield RunningServer(uvicorn.Server(config), listening, base_url)
+        yield RunningServer(uvicorn.Server(config), listening)
     finally:
         listening.close()
         await warming
         await upstream.close()
 
 
-async def serve(settings: Settings, announce: Callable[[str], None]) -> None:
-    """Run the proxy until SIGTERM or Ctrl-C. ``announce`` is told the base URL."""
-    signals = StopSignals()
+async def serve(settings: Settings, listening: socket.socket, signals: StopSignals) -> None:
+    """Serve on a socket until a signal says stop."""
     # A call may take as long as its upstream; whoever is in a hurry asks twice.
     grace_seconds = READ_TIMEOUT_SECONDS + 30
-    async with (
-        Store(settings.folder) as store,
-        proxy_server(settings, store, grace_seconds=grace_seconds) as server,
-    ):
-        signals.watch(server)
-        announce(server.base_url)
-        await server.run()
+    async with Store(database_at(settings.folder, settings.database)) as store:
+        await staff.check_secret(store, settings.secret)
+        async with proxy_server(settings, store, listening, grace_seconds=grace_seconds) as server:
+            signals.watch(server)
+            await server.run()
+
+
+def base_url(settings: Settings, listening: socket.socket) -> str:
+    host, port = listening.getsockname()[:2]
+    shown_host = f"[{host}]" if ":" in host else host
+    return f"http://{shown_host}:{port}{settings.prefix}"
 
 
 def _upstream(settings: Settings) -> Upstream:

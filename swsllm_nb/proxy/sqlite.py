@@ -1,4 +1,4 @@
-"""One thread that owns a SQLite connection and commits the work of many calls at once.
+"""The course's database in a file: one thread writes, and commits the work of many calls at once.
 
 A group commit makes ``synchronous=FULL`` nearly free when many calls wait for the disk: an
 acknowledged cent survives a power loss.
@@ -6,30 +6,115 @@ acknowledged cent survives a power loss.
 
 import asyncio
 import queue
+import secrets
 import sqlite3
 import threading
-from collections.abc import Callable
-from concurrent.futures import Future
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
-from swsllm_nb.proxy.schema import migrate
+from filelock import FileLock, Timeout
 
-__all__ = ["Worker", "connect"]
+from swsllm_nb.proxy import schema
+from swsllm_nb.proxy.errors import StoreUnavailable
+from swsllm_nb.proxy.work import Row, Work, ask
+
+__all__ = ["DATABASE_NAME", "SqliteDatabase", "serving_alone"]
+
+DATABASE_NAME: Final = "swsllm.sqlite3"
 
 _BUSY_TIMEOUT_SECONDS = 30
 _GROUP_LIMIT = 256
 
-_Result = TypeVar("_Result")
+Result = TypeVar("Result")
 
 
-def connect(path: Path) -> sqlite3.Connection:
-    """A connection to the course's database, migrated to the newest version.
+class SqliteDatabase:
+    """SQLite in a folder (see ``Database``). Many processes may use it; one should serve.
 
-    Raises OSError for a file that cannot be opened as one, ValueError for one that is newer.
+    A process is alive while it holds the lock on its file under ``processes/``.
     """
+
+    shared = False
+
+    def __init__(self, folder: Path) -> None:
+        self.owner = secrets.token_hex(8)
+        self.path = folder / DATABASE_NAME
+        self._processes = folder / "processes"
+        self._opened = ExitStack()
+
+    async def open(self) -> None:
+        self._processes.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._processes.mkdir(exist_ok=True)
+        with ExitStack() as opened:
+            writing = _connect(self.path)
+            opened.callback(writing.close)
+            _migrate(writing)
+            self._writer = _Worker(writing, "BEGIN IMMEDIATE")
+            opened.callback(self._writer.close)
+            self._reader = _Worker(_connect(self.path), "BEGIN")
+            opened.callback(self._reader.close)
+            alive = FileLock(self._processes / f"{self.owner}.lock")
+            opened.callback(Path(alive.lock_file).unlink, missing_ok=True)
+            opened.enter_context(alive)
+            self._opened = opened.pop_all()
+
+    async def close(self) -> None:
+        self._opened.close()
+
+    async def migrate(self, rehearse: bool) -> tuple[int, int]:
+        if rehearse and not self.path.exists():
+            return 0, schema.NEWEST
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with closing(_connect(self.path)) as connection:
+            return _migrate(connection, rehearse), schema.NEWEST
+
+    async def write(self, work: Callable[[], Work[Result]]) -> Result:
+        return await self._writer.run(work)
+
+    async def read(self, work: Callable[[], Work[Result]]) -> Result:
+        return await self._reader.run(work)
+
+    async def dead_owners(self) -> Sequence[str]:
+        owners = await self.read(_owners_of_holds)
+        return [owner for owner in owners if owner != self.owner and self._has_died(owner)]
+
+    def _has_died(self, owner: str) -> bool:
+        lock = FileLock(self._processes / f"{owner}.lock", timeout=0)
+        try:
+            with lock:
+                Path(lock.lock_file).unlink(missing_ok=True)
+        except Timeout:
+            return False
+        return True
+
+
+@contextmanager
+def serving_alone(folder: Path) -> Iterator[bool]:
+    """Whether no other process serves from this folder; none learns so while this one does."""
+    lock = FileLock(folder / "serving.lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        lock.release()
+
+
+def _owners_of_holds() -> Work[list[str]]:
+    rows = yield ask("SELECT DISTINCT owner FROM ledger WHERE state = 'held'")
+    return [row["owner"] for row in rows]
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    """A connection to the course's database. Raises OSError for a file that is none."""
     try:
         with ExitStack() as opened:
             connection = sqlite3.connect(
@@ -37,10 +122,12 @@ def connect(path: Path) -> sqlite3.Connection:
             )
             opened.callback(connection.close)
             connection.row_factory = sqlite3.Row
+            connection.create_function("utc_now", 0, _utc_now)
+            # Holds are taken only while the lock on the process's file is held.
+            connection.create_function("owner_lives", 1, lambda _: 1)
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
-            migrate(connection)
             opened.pop_all()
     except sqlite3.Error as error:
         raise OSError(
@@ -50,30 +137,75 @@ def connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def _utc_now() -> str:
+    return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _migrate(connection: sqlite3.Connection, rehearse: bool = False) -> int:
+    """Bring the database to the newest version; gives the one that it had.
+
+    Raises ValueError for one that is newer, or whose books do not add up afterwards.
+    """
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+        pending = schema.statements("sqlite", version)
+        for statement in pending:
+            connection.execute(statement)
+        if pending:
+            _run(connection, schema.check_books())
+        connection.execute(f"PRAGMA user_version = {schema.NEWEST}")
+    except BaseException:
+        connection.rollback()
+        raise
+    connection.execute("ROLLBACK" if rehearse else "COMMIT")
+    return version
+
+
+@lru_cache(maxsize=256)
+def _spelled(sql: str) -> str:
+    """A statement as SQLite spells it: its one writer has locked every row already."""
+    return sql.replace("$", "?").partition("FOR UPDATE")[0]
+
+
+def _run(connection: sqlite3.Connection, work: Work[Result]) -> Result:
+    """One work from its first statement to its result."""
+    rows: Sequence[Row] | None = None
+    try:
+        while True:
+            statement = next(work) if rows is None else work.send(rows)
+            rows = connection.execute(_spelled(statement.sql), statement.values).fetchall()
+    except StopIteration as end:
+        result: Result = end.value
+        return result
+
+
 @dataclass(frozen=True)
 class _Job:
-    work: Callable[[sqlite3.Connection], Any]
-    result: Future[Any]
+    work: Callable[[], Work[Any]]
+    result: asyncio.Future[Any]
 
 
-class Worker:
-    """Runs functions of a connection one after the other, each whole or not at all.
+class _Worker:
+    """A thread that runs works one after the other, each whole or not at all.
 
-    A function's result reaches its caller only after the commit that made it durable.
+    A work's result reaches its caller only after the commit that made it durable. A caller that is
+    cancelled does not undo its work.
     """
 
-    def __init__(self, connection: sqlite3.Connection, *, writes: bool) -> None:
+    def __init__(self, connection: sqlite3.Connection, begin: str) -> None:
         self._connection = connection
         # A deferred transaction that reads first and then writes fails at once under load.
-        self._begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
+        self._begin = begin
+        self._loop = asyncio.get_running_loop()
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
+        self._thread = threading.Thread(target=self._serve, name="ledger", daemon=True)
         self._thread.start()
 
-    async def __call__(self, work: Callable[[sqlite3.Connection], _Result]) -> _Result:
-        result: Future[_Result] = Future()
+    async def run(self, work: Callable[[], Work[Result]]) -> Result:
+        result: asyncio.Future[Result] = self._loop.create_future()
         self._jobs.put(_Job(work, result))
-        return await asyncio.shield(asyncio.wrap_future(result))
+        return await result
 
     def close(self) -> None:
         """Finish what is queued, then close the connection."""
@@ -81,43 +213,57 @@ class Worker:
         self._thread.join()
         self._connection.close()
 
-    def _run(self) -> None:
-        while (job := self._jobs.get()) is not None:
+    def _serve(self) -> None:
+        ends = False
+        while not ends and (job := self._jobs.get()) is not None:
             group = [job]
-            ends = False
             while len(group) < _GROUP_LIMIT and not self._jobs.empty():
                 following = self._jobs.get()
                 if following is None:
                     ends = True
                     break
                 group.append(following)
-            self._commit(group)
-            if ends:
-                return
+            answers = self._commit(group)
+            with suppress(RuntimeError):  # the loop was closed: nobody waits any more
+                self._loop.call_soon_threadsafe(_deliver, group, answers)
 
-    def _commit(self, group: list[_Job]) -> None:
-        answers: list[tuple[Future[Any], Any]] = []
+    def _commit(self, group: list[_Job]) -> list[Any]:
         try:
             self._connection.execute(self._begin)
-            answers = [(job.result, self._attempt(job)) for job in group]
+            answers = [self._attempt(job) for job in group]
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
-            answers = [(job.result, error) for job in group]
-        for result, value in answers:
-            if isinstance(value, BaseException):
-                result.set_exception(value)
-            else:
-                result.set_result(value)
+            return [_unavailable(error)] * len(group)
+        return answers
 
     def _attempt(self, job: _Job) -> Any:
         """The job's result, or the exception it raised with its own writes undone."""
         self._connection.execute("SAVEPOINT job")
         try:
-            value = job.work(self._connection)
+            value = _run(self._connection, job.work())
         except Exception as error:
             self._connection.execute("ROLLBACK TO job")
-            value = error
+            value = _unavailable(error) if isinstance(error, sqlite3.OperationalError) else error
         self._connection.execute("RELEASE job")
         return value
+
+
+def _unavailable(error: sqlite3.Error) -> StoreUnavailable:
+    fault = StoreUnavailable(
+        f"The proxy's database cannot be written right now ({error}). Nothing was charged; "
+        "try again in a moment, and tell the teaching staff if it stays so."
+    )
+    fault.__cause__ = error
+    return fault
+
+
+def _deliver(group: list[_Job], answers: list[Any]) -> None:
+    for job, answer in zip(group, answers, strict=True):
+        if job.result.done():
+            continue
+        if isinstance(answer, BaseException):
+            job.result.set_exception(answer)
+        else:
+            job.result.set_result(answer)

@@ -1,28 +1,27 @@
-"""The course's database as the proxy asks it: accounts, keys, holds, ledger rows."""
+"""The course's database as the proxy asks it, whichever database it is."""
 
 import asyncio
 import itertools
 import logging
-import secrets
-import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from types import TracebackType
+from typing import Self, TypeVar
 
-from filelock import FileLock, Timeout
+from swsllm_nb.proxy import accounts, ledger
+from swsllm_nb.proxy.errors import StoreUnavailable
+from swsllm_nb.proxy.ledger import ACCOUNT, Account, Hold, Intent, Outcome, account_of_row
+from swsllm_nb.proxy.work import Database, Work, ask
 
-from swsllm_nb.money import usd_text
-from swsllm_nb.proxy import ledger
-from swsllm_nb.proxy.ledger import Account, Hold, Intent, Outcome
-from swsllm_nb.proxy.sqlite import Worker, connect
+__all__ = ["KeyHolder", "Store", "database_at"]
 
-__all__ = ["DATABASE_NAME", "KeyHolder", "Store", "UsagePage"]
-
-DATABASE_NAME = "swsllm.sqlite3"
+BEAT_SECONDS = 5
 
 log = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -33,201 +32,131 @@ class KeyHolder:
     account: Account
 
 
-@dataclass(frozen=True)
-class UsagePage:
-    """Ledger rows of one account, oldest first, and where the next page begins."""
+def database_at(folder: Path, url: str | None) -> Database:
+    """PostgreSQL at an address, else SQLite in the folder."""
+    if url is None:
+        from swsllm_nb.proxy.sqlite import SqliteDatabase
 
-    rows: list[Mapping[str, Any]]
-    next_cursor: int | None
+        return SqliteDatabase(folder)
+    from swsllm_nb.proxy.postgres import PostgresDatabase
+
+    return PostgresDatabase(url)
 
 
 class Store:
-    """SQLite in a folder. Many processes may use it; each owns the holds it took.
+    """An open database. While it is open this process lives; the holds of dead ones are swept."""
 
-    A process is alive while it holds the lock on its file under ``processes/``; the holds of
-    processes that are not are charged as unconfirmed when a store is opened.
-    """
+    def __init__(self, database: Database, *, beat_seconds: float = BEAT_SECONDS) -> None:
+        self._database = database
+        self._beat_seconds = beat_seconds
+        self._tasks: set[asyncio.Task[None]] = set()
 
-    def __init__(self, folder: Path) -> None:
-        self.owner = secrets.token_hex(8)
-        self._folder = folder
-        self._processes = folder / "processes"
-        self._opened = ExitStack()
+    @property
+    def shared(self) -> bool:
+        """Whether many processes may serve from it."""
+        return self._database.shared
 
     async def __aenter__(self) -> Self:
-        """Raises OSError or ValueError for a folder or a database that cannot be used."""
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._processes.mkdir(exist_ok=True)
-        path = self._folder / DATABASE_NAME
-        with ExitStack() as opened:
-            self._write = Worker(connect(path), writes=True)
-            opened.callback(self._write.close)
-            self._read = Worker(connect(path), writes=False)
-            opened.callback(self._read.close)
-            alive = FileLock(self._processes / f"{self.owner}.lock")
-            opened.callback(Path(alive.lock_file).unlink, missing_ok=True)
-            opened.enter_context(alive)
-            for owner in await self._write(_owners_of_holds):
-                await self._sweep_if_dead(owner)
-            self._opened = opened.pop_all()
+        """Raises OSError or ValueError for a database that cannot be used."""
+        await self._database.open()
+        try:
+            await self._sweep_the_dead()
+        except BaseException:
+            await self._database.close()
+            raise
+        self._beating = asyncio.create_task(self._beat())
         return self
 
-    async def __aexit__(self, *_: object) -> None:
-        self._opened.close()
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for task in (self._beating, *self._tasks):
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+        await self._database.close()
 
-    async def _sweep_if_dead(self, owner: str) -> None:
-        lock = FileLock(self._processes / f"{owner}.lock", timeout=0)
-        try:
-            with lock:
-                await self._write(lambda connection: ledger.sweep(connection, owner))
-        except Timeout:
-            return
-        Path(lock.lock_file).unlink(missing_ok=True)
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(self._beat_seconds)
+            try:
+                await self._sweep_the_dead()
+            except Exception:
+                log.exception("no sign of life was given; trying again")
 
-    async def key_holder(self, key_hash: bytes) -> KeyHolder | None:
-        """Whose key that is, if it is live and its account enabled."""
-        return await self._read(lambda connection: _key_holder(connection, key_hash))
+    async def _sweep_the_dead(self) -> None:
+        for owner in await self._database.dead_owners():
+            swept = await self.write(lambda owner=owner: ledger.sweep(owner))  # type: ignore[misc]
+            log.warning("%s calls of a process that died are charged as unconfirmed", swept)
+
+    async def read(self, work: Callable[[], Work[Result]]) -> Result:
+        """Run a work that only reads. Raises StoreUnavailable, and what the work raises."""
+        return await self._database.read(work)
+
+    async def write(self, work: Callable[[], Work[Result]]) -> Result:
+        """Run a work durably. Raises StoreUnavailable, and what the work raises."""
+        return await self._database.write(work)
 
     async def reserve(self, intent: Intent) -> Hold:
         """Take a call's hold, durably. Raises what ``ledger.reserve`` raises."""
-        return await self._write(lambda connection: ledger.reserve(connection, intent))
+        owner = self._database.owner
+        try:
+            return await self._database.write(lambda: ledger.reserve(intent, owner))
+        except StoreUnavailable:
+            # The commit may have come through although nobody heard of it.
+            task = asyncio.create_task(self._withdraw(intent.request_id))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+            raise
+
+    async def _withdraw(self, request_id: str) -> None:
+        for pause_seconds in (1, 10, 60):
+            if await self._close(request_id, Outcome("released", 0)):
+                return
+            await asyncio.sleep(pause_seconds)
 
     async def close_hold(self, hold: Hold, outcome: Outcome) -> Account:
         """Close a call's hold, durably; gives the account as it then stands.
 
-        A database that is locked or full is tried again for as long as this process lives: an
+        A database that is locked, full or away is tried again for as long as this process lives: an
         answer that was given must not be lost from the books.
         """
+        account = await self._close(hold.request_id, outcome)
+        assert account is not None, "a hold that was taken is in the ledger"
+        return account
+
+    async def _close(self, request_id: str, outcome: Outcome) -> Account | None:
         for pause_seconds in _closing_pauses():
             try:
-                return await self._write(
-                    lambda connection: ledger.close_hold(connection, hold.request_id, outcome)
-                )
-            except sqlite3.OperationalError:
-                log.exception("%s is not settled yet", hold.request_id)
+                return await self._database.write(lambda: ledger.close_hold(request_id, outcome))
+            except StoreUnavailable:
+                log.exception("%s is not settled yet", request_id)
                 await asyncio.sleep(pause_seconds)
         raise AssertionError("the pauses never end")
 
-    async def add_account(
-        self,
-        name: str,
-        *,
-        budget_pico: int,
-        password_hash: str,
-        key_hash: bytes,
-        key_prefix: str,
-        author: str,
-    ) -> Account:
-        """An account with its first grant and key. Raises ValueError where the name is taken."""
-
-        def work(connection: sqlite3.Connection) -> Account:
-            now = ledger.utc_now()
-            try:
-                (account_id,) = connection.execute(
-                    "INSERT INTO accounts (name, password_hash, budget_pico, created_at) "
-                    "VALUES (?, ?, ?, ?) RETURNING id",
-                    (name, password_hash, budget_pico, now),
-                ).fetchone()
-            except sqlite3.IntegrityError:
-                raise ValueError(f"There is an account {name!r} already.") from None
-            connection.execute(
-                "INSERT INTO ledger (kind, account_id, at, amount_pico, reason, author) "
-                "VALUES ('grant', ?, ?, ?, 'first budget', ?)",
-                (account_id, now, budget_pico, author),
-            )
-            connection.execute(
-                "INSERT INTO keys (account_id, hash, prefix, created_at) VALUES (?, ?, ?, ?)",
-                (account_id, key_hash, key_prefix, now),
-            )
-            return ledger.read_account(connection, account_id)
-
-        return await self._write(work)
+    async def key_holder(self, key_hash: bytes) -> KeyHolder | None:
+        """Whose key that is, if it is live and its account enabled."""
+        return await self.read(lambda: _key_holder(key_hash))
 
     async def accounts(self) -> list[Account]:
-        return await self._read(_accounts)
+        return await self.read(accounts.all_accounts)
 
     async def account(self, name: str) -> Account | None:
         return next((account for account in await self.accounts() if account.name == name), None)
-
-    async def usage(
-        self,
-        account_id: int,
-        *,
-        request_id: str | None = None,
-        since: str | None = None,
-        until: str | None = None,
-        after: int = 0,
-        limit: int = 100,
-    ) -> UsagePage:
-        """Ledger rows of an account; times are UTC in ISO 8601, ``since`` <= at < ``until``."""
-        filters = {"request": request_id, "since": since, "until": until}
-        page = {"account": account_id, "after": after, "limit": limit + 1, **filters}
-        rows = await self._read(lambda connection: connection.execute(_USAGE, page).fetchall())
-        shown = rows[:limit]
-        return UsagePage(
-            [_public_row(row) for row in shown], shown[-1]["id"] if len(rows) > limit else None
-        )
-
-    async def differences(self) -> list[Mapping[str, Any]]:
-        """The accounts that do not add up; none, unless something is badly wrong."""
-        return await self._read(ledger.differences)
-
-
-_USAGE = """
-    SELECT * FROM ledger
-    WHERE account_id = :account AND id > :after
-      AND (:request IS NULL OR request_id = :request)
-      AND (:since IS NULL OR at >= :since) AND (:until IS NULL OR at < :until)
-    ORDER BY id LIMIT :limit
-"""
 
 
 def _closing_pauses() -> Iterator[float]:
     return itertools.chain((0.1, 0.5, 2), itertools.repeat(10))
 
 
-def _owners_of_holds(connection: sqlite3.Connection) -> list[str]:
-    rows: Iterable[sqlite3.Row] = connection.execute(
-        "SELECT DISTINCT owner FROM ledger WHERE state = 'held'"
+def _key_holder(key_hash: bytes) -> Work[KeyHolder | None]:
+    rows = yield ask(
+        f"SELECT key_id, {ACCOUNT} FROM accounts JOIN "
+        "(SELECT id AS key_id, account_id FROM keys WHERE hash = $1 AND revoked_at IS NULL) k "
+        "ON k.account_id = accounts.id WHERE enabled = 1",
+        key_hash,
     )
-    return [row["owner"] for row in rows]
-
-
-def _key_holder(connection: sqlite3.Connection, key_hash: bytes) -> KeyHolder | None:
-    row = connection.execute(
-        "SELECT k.id AS key_id, a.* FROM keys k JOIN accounts a ON a.id = k.account_id "
-        "WHERE k.hash = ? AND k.revoked_at IS NULL AND a.enabled = 1",
-        (key_hash,),
-    ).fetchone()
-    return row and KeyHolder(row["key_id"], ledger.account_of_row(row))
-
-
-def _accounts(connection: sqlite3.Connection) -> list[Account]:
-    rows = connection.execute("SELECT * FROM accounts ORDER BY name")
-    return [ledger.account_of_row(row) for row in rows]
-
-
-def _public_row(row: sqlite3.Row) -> dict[str, Any]:
-    is_call = row["kind"] == "call"
-    is_open = row["state"] == "held"
-    amount = usd_text(row["amount_pico"])
-    return {
-        "id": row["id"],
-        "at": row["at"],
-        "kind": row["kind"],
-        "request_id": row["request_id"],
-        "state": row["state"],
-        "model": row["model"],
-        "upstream": row["upstream"],
-        "stream": bool(row["stream"]) if is_call else None,
-        "prompt_tokens": row["prompt_tokens"],
-        "cached_tokens": row["cached_tokens"],
-        "cache_write_tokens": row["cache_write_tokens"],
-        "completion_tokens": row["completion_tokens"],
-        "reasoning_tokens": row["reasoning_tokens"],
-        "hold_usd": usd_text(row["hold_pico"]) if is_call else None,
-        "cost_usd": None if is_open or row["kind"] == "grant" else amount,
-        "granted_usd": amount if row["kind"] == "grant" else None,
-        "finished_at": row["finished_at"],
-        "reason": row["reason"],
-    }
+    return KeyHolder(rows[0]["key_id"], account_of_row(rows[0])) if rows else None

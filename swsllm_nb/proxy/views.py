@@ -1,6 +1,7 @@
 """What stands beside the completions: models, the account, its usage, and health."""
 
 import csv
+import functools
 import io
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from starlette.routing import Route
 
 from swsllm_nb.money import usd_text
 from swsllm_nb.pricing import Catalogue, Model
+from swsllm_nb.proxy import books
 from swsllm_nb.proxy.access import authenticate
 from swsllm_nb.proxy.auth import Secret
 from swsllm_nb.proxy.errors import (
@@ -59,7 +61,8 @@ class _Views:
     async def usage(self, request: Request) -> Response:
         account = await self._account_of(request)
         asked = request.query_params
-        page = await self.store.usage(
+        wanted = functools.partial(
+            books.usage,
             account.id,
             request_id=asked.get("request_id"),
             since=_moment(asked.get("since"), "since"),
@@ -67,6 +70,7 @@ class _Views:
             after=_count(asked.get("cursor"), "cursor", default=0, low=0, high=2**63 - 1),
             limit=_count(asked.get("limit"), "limit", default=100, low=1, high=_PAGE_LIMIT),
         )
+        page = await self.store.read(wanted)
         if "text/csv" in request.headers.get("accept", ""):
             return Response(_csv(page.rows), media_type="text/csv")
         return JSONResponse({"data": page.rows, "next_cursor": page.next_cursor})
@@ -133,7 +137,7 @@ def public_account(account: Account) -> dict[str, str | None]:
         "spend_usd": usd_text(account.spend_pico),
         "reserved_usd": usd_text(account.reserved_pico),
         "remaining_usd": usd_text(account.remaining_pico),
-        "valid_until": None,
+        "valid_until": account.valid_until,
         "contact": None,
         "language": None,
     }

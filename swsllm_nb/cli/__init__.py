@@ -1,0 +1,37 @@
+"""The words at the prompt. Each command imports what it needs when it runs."""
+
+import sys
+
+import click
+
+from swsllm_nb.cli import accounts, course, serving
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Run the command line; a mistake is one sentence and a non-zero exit code."""
+    try:
+        commands(prog_name="swsllm")
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing in ("swsllm_nb", ""):
+            raise
+        extra = "postgres" if missing == "asyncpg" else "lab"
+        sys.exit(
+            f"swsllm: this needs the package {missing}. "
+            f"Install what a teacher runs: pip install 'swsllm-nb[{extra}]'"
+        )
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="swsllm-nb")
+def commands() -> None:
+    """A course's language models in notebooks, within each student's budget."""
+
+
+for _command in (
+    serving.lab, serving.serve, serving.migrate, accounts.account, accounts.budget, accounts.key,
+    course.course, course.model, course.ledger,
+):  # fmt: skip
+    commands.add_command(_command)

@@ -1,0 +1,133 @@
+"""What most commands share: where the course is, how to act on it, how to print the answer."""
+
+import asyncio
+import getpass
+import json
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from swsllm_nb.proxy.auth import Secret
+    from swsllm_nb.proxy.store import Store
+
+__all__ = ["Place", "author", "data_option", "in_words", "json_option", "place_options", "show"]
+
+Words = ParamSpec("Words")
+Result = TypeVar("Result")
+
+data_option = click.option(
+    "--data",
+    "folder",
+    envvar="SWSLLM_DATA",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of the database and the secret. Default: a folder of yours.",
+)
+_database_option = click.option(
+    "--database",
+    envvar="SWSLLM_DATABASE",
+    help="A PostgreSQL instead, such as postgresql://user:password@host/name.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a course is kept: a folder, and for PostgreSQL an address."""
+
+    folder: Path
+    database: str | None
+
+    def act(
+        self, act: "Callable[[Store, Secret], Coroutine[Any, Any, Result]]", *, create: bool = False
+    ) -> Result:
+        """Run ``act`` on the course's store. Raises ValueError where there is no course yet."""
+        from swsllm_nb.proxy import settings
+        from swsllm_nb.proxy.staff import check_secret
+        from swsllm_nb.proxy.store import Store, database_at
+
+        if not create:
+            self._must_exist()
+        secret = settings.read_secret(self.folder)
+
+        async def run() -> Result:
+            async with Store(database_at(self.folder, self.database)) as store:
+                await check_secret(store, secret)
+                return await act(store, secret)
+
+        return asyncio.run(run())
+
+    def _must_exist(self) -> None:
+        from swsllm_nb.proxy.sqlite import DATABASE_NAME
+
+        if self.database is None and not (self.folder / DATABASE_NAME).exists():
+            raise ValueError(
+                f"There is no course in {self.folder} yet. 'swsllm account add' and 'swsllm serve' "
+                "make one; was another --data meant?"
+            )
+
+
+def place_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Gives a command ``--data`` and ``--database`` as one argument ``place``."""
+
+    @wraps(command)
+    def placed(*args: Any, folder: Path | None, database: str | None, **options: Any) -> Any:
+        from swsllm_nb.proxy.settings import checked_database, data_folder
+
+        place = Place(data_folder(folder), checked_database(database))
+        return command(*args, place=place, **options)
+
+    return data_option(_database_option(in_words(placed)))
+
+
+def in_words(command: Callable[Words, Result]) -> Callable[Words, Result]:
+    """Bad input and a machine that says no become one sentence."""
+
+    @wraps(command)
+    def run(*args: Words.args, **options: Words.kwargs) -> Result:
+        from swsllm_nb.proxy.errors import StoreUnavailable
+
+        try:
+            return command(*args, **options)
+        except (ValueError, OSError, StoreUnavailable) as error:
+            raise click.ClickException(str(error)) from None
+
+    return run
+
+
+def author() -> str:
+    """Who acts, for the ledger; a container's user may have no name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "staff"
+
+
+def show(shown: Mapping[str, Any] | Sequence[Mapping[str, Any]], as_json: bool) -> None:
+    """One thing as lines, many as a table, or either as JSON."""
+    if as_json:
+        click.echo(json.dumps(shown, indent=None if isinstance(shown, Mapping) else 2))
+    elif isinstance(shown, Mapping):
+        width = max(map(len, shown))
+        for name, value in shown.items():
+            if value is not None:
+                click.echo(f"{name.ljust(width)}  {value}")
+    elif shown:
+        _table(shown)
+
+
+def _table(rows: Sequence[Mapping[str, Any]]) -> None:
+    fields = list(rows[0])
+    table = [fields, *([_cell(row[field]) for field in fields] for row in rows)]
+    widths = [max(len(line[column]) for line in table) for column in range(len(fields))]
+    for line in table:
+        cells = (cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True))
+        click.echo("  ".join((line[0].ljust(widths[0]), *cells)))
+
+
+def _cell(value: Any) -> str:
+    return "" if value is None else str(value)

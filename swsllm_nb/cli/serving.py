@@ -1,0 +1,94 @@
+"""``swsllm lab``, ``swsllm serve`` and ``swsllm migrate``."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import click
+
+from swsllm_nb.cli.place import Place, data_option, in_words, json_option, place_options, show
+
+__all__ = ["lab", "migrate", "serve"]
+
+
+@click.command()
+@click.argument(
+    "notebooks",
+    metavar="[FOLDER]",
+    required=False,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+)
+@click.option("--port", type=click.IntRange(0, 65535), help="Port of JupyterLab.")
+@click.option("--no-browser", is_flag=True, help="Print the address instead of opening it.")
+@data_option
+@in_words
+def lab(notebooks: Path | None, port: int | None, no_browser: bool, folder: Path | None) -> None:
+    """Try it all: JupyterLab with a practice model, an account and $5 made for this run.
+
+    FOLDER holds the notebooks; default: ./notebooks, else a copy of the course's own.
+    """
+    from swsllm_nb.proxy import settings
+    from swsllm_nb.proxy.lab import Lab, notebook_folder
+
+    # Its accounts are not those of a course.
+    chosen = folder or settings.data_folder(None) / "lab"
+    told = settings.Settings(
+        folder=chosen,
+        secret=settings.read_secret(chosen),
+        upstream=settings.PRACTICE,
+        port=0,
+    )
+    opened = Lab(notebook_folder(notebooks), jupyter_port=port, browser=not no_browser)
+    sys.exit(asyncio.run(opened.run(told, click.echo)))
+
+
+@click.command()
+@click.option(
+    "--upstream",
+    envvar="SWSLLM_UPSTREAM",
+    required=True,
+    help="'practice', or the base URL of an OpenAI-compatible server. "
+    "Its key is read from SWSLLM_UPSTREAM_KEY.",
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
+@click.option("--prefix", default="", help="Path the proxy lives under, such as /sws-llm-proxy.")
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="Serving processes; more than one needs --database.",
+)
+@place_options
+def serve(upstream: str, host: str, port: int, prefix: str, workers: int, place: Place) -> None:
+    """Run the proxy. Prints its base URL on the first line."""
+    from swsllm_nb.proxy import settings
+    from swsllm_nb.proxy import workers as serving
+
+    told = settings.Settings(
+        folder=place.folder,
+        secret=settings.read_secret(place.folder),
+        upstream=upstream,
+        upstream_key=settings.read_upstream_key(),
+        host=host,
+        port=port,
+        prefix=prefix.rstrip("/"),
+        database=place.database,
+        workers=workers,
+    )
+    if told.upstream != settings.PRACTICE and told.upstream_key is None:
+        click.echo("SWSLLM_UPSTREAM_KEY is not set: the upstream is asked without a key.", err=True)
+    serving.run(told, click.echo, lambda sentence: click.echo(sentence, err=True))
+
+
+@click.command()
+@click.option("--rehearse", is_flag=True, help="Only try it, and change nothing.")
+@place_options
+@json_option
+def migrate(rehearse: bool, place: Place, as_json: bool) -> None:
+    """Bring the database to this program's version, as 'serve' does when it starts."""
+    from swsllm_nb.proxy.store import database_at
+
+    before, after = asyncio.run(database_at(place.folder, place.database).migrate(rehearse))
+    show({"from_version": before, "to_version": after, "rehearsed": rehearse}, as_json)

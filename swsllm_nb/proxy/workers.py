@@ -1,0 +1,112 @@
+"""One serving process, or several on one socket that a parent process looks after."""
+
+import asyncio
+import multiprocessing
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from multiprocessing import connection
+from multiprocessing.process import BaseProcess
+
+from swsllm_nb.proxy.serve import StopSignals, base_url, bind, serve
+from swsllm_nb.proxy.settings import Settings
+
+__all__ = ["run"]
+
+_LOOK_SECONDS = 0.5
+
+
+def run(settings: Settings, announce: Callable[[str], None], warn: Callable[[str], None]) -> None:
+    """Serve until SIGTERM or Ctrl-C; ``announce`` is told the base URL, first of all."""
+    with bind(settings.host, settings.port) as listening, ExitStack() as serving:
+        if settings.database is None:
+            from swsllm_nb.proxy.sqlite import serving_alone
+
+            if not serving.enter_context(serving_alone(settings.folder)):
+                warn(
+                    f"Another process serves from {settings.folder} already. Budgets hold all the "
+                    "same, but calls wait for each other: stop one, or use PostgreSQL (--database)."
+                )
+        if settings.workers == 1:
+            signals = StopSignals()
+            announce(base_url(settings, listening))
+            asyncio.run(serve(settings, listening, signals))
+        else:
+            parent = _Workers(settings, listening, warn)
+            announce(base_url(settings, listening))
+            parent.run()
+
+
+class _Workers:
+    """Starts the workers, replaces those that die, and passes on the signal to stop."""
+
+    def __init__(
+        self, settings: Settings, listening: socket.socket, warn: Callable[[str], None]
+    ) -> None:
+        self._settings = settings
+        self._listening = listening
+        self._warn = warn
+        self._context = multiprocessing.get_context("spawn")
+        self._stopping = False
+        self._processes: list[BaseProcess] = []
+        for name in ("SIGTERM", "SIGINT", "SIGHUP"):
+            if signal.getsignal(getattr(signal, name)) is not signal.SIG_IGN:
+                signal.signal(getattr(signal, name), self._stop)
+
+    def run(self) -> None:
+        while len(self._processes) < self._settings.workers and not self._stopping:
+            self._processes.append(self._start())
+        if self._stopping:
+            self._stop()
+        while self._processes:
+            connection.wait([process.sentinel for process in self._processes], _LOOK_SECONDS)
+            self._processes = [each for each in map(self._looked_after, self._processes) if each]
+
+    def _start(self) -> BaseProcess:
+        process = self._context.Process(target=_work, args=(self._settings, self._listening))
+        process.start()
+        return process
+
+    def _looked_after(self, process: BaseProcess) -> BaseProcess | None:
+        if process.is_alive():
+            return process
+        if self._stopping:
+            return None
+        if process.exitcode == _CANNOT_SERVE:
+            self._stop()
+            return None
+        self._warn(f"A worker ended with exit code {process.exitcode}; another one is started.")
+        return self._start()
+
+    def _stop(self, *_: object) -> None:
+        self._stopping = True
+        for process in self._processes:
+            if process.is_alive():
+                process.terminate()
+
+
+_CANNOT_SERVE = 3
+
+
+def _work(settings: Settings, listening: socket.socket) -> None:
+    # A worker is told to stop by its parent alone: Ctrl-C reaches the whole group.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signals = StopSignals()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    try:
+        asyncio.run(serve(settings, listening, signals))
+    except (OSError, ValueError) as error:
+        print(f"Error: {error}", file=sys.stderr)  # noqa: T201
+        sys.exit(_CANNOT_SERVE)
+
+
+def _end_with_parent() -> None:
+    """A parent that was killed could not say so; running calls still finish."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    connection.wait([parent.sentinel])
+    os.kill(os.getpid(), signal.SIGTERM)
