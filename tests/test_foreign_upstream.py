@@ -114,16 +114,19 @@ def assert_settled(proxy: RunningProxy, name: str, told: Any) -> None:
 
 
 def test_a_plain_answer_costs_exactly_what_it_says_it_used(proxy: RunningProxy) -> None:
-    answer = client(proxy, "plain").chat.completions.create(model=MINI, messages=HI)
+    with client(proxy, "plain") as asking:
+        answer = asking.chat.completions.create(model=MINI, messages=HI)
     assert answer.choices[0].message.content == ANSWER
     assert_settled(proxy, "plain", answer.usage)
 
 
 def test_a_stream_costs_exactly_what_it_says_it_used(proxy: RunningProxy) -> None:
-    stream = client(proxy, "stream").chat.completions.create(
-        model=MINI, messages=HI, stream=True, stream_options={"include_usage": True}
-    )
-    chunks = list(stream)
+    with client(proxy, "stream") as asking:
+        chunks = list(
+            asking.chat.completions.create(
+                model=MINI, messages=HI, stream=True, stream_options={"include_usage": True}
+            )
+        )
     text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
     assert text == ANSWER
     (told,) = [chunk.usage for chunk in chunks if chunk.usage]
@@ -131,16 +134,17 @@ def test_a_stream_costs_exactly_what_it_says_it_used(proxy: RunningProxy) -> Non
 
 
 def test_a_stream_is_settled_where_nobody_asked_for_its_usage_too(proxy: RunningProxy) -> None:
-    stream = client(proxy, "quiet").chat.completions.create(model=MINI, messages=HI, stream=True)
-    text = "".join(chunk.choices[0].delta.content or "" for chunk in stream if chunk.choices)
+    with client(proxy, "quiet") as asking:
+        chunks = list(asking.chat.completions.create(model=MINI, messages=HI, stream=True))
+    text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
     assert text == ANSWER
     (row,) = proxy.calls("quiet")
     assert (row["state"], row["completion_tokens"] > 0) == ("settled", True)
 
 
 def test_an_unknown_model_is_refused_before_it_is_asked_for(proxy: RunningProxy) -> None:
-    with pytest.raises(openai.NotFoundError, match=MINI):
-        client(proxy, "unknown").chat.completions.create(model="gpt-9", messages=HI)
+    with client(proxy, "unknown") as asking, pytest.raises(openai.NotFoundError, match=MINI):
+        asking.chat.completions.create(model="gpt-9", messages=HI)
     assert proxy.calls("unknown") == []
 
 
@@ -154,8 +158,8 @@ def test_an_unknown_model_is_refused_before_it_is_asked_for(proxy: RunningProxy)
 def test_its_errors_are_mapped_and_cost_nothing(
     proxy: RunningProxy, model: str, kind: type[openai.APIStatusError]
 ) -> None:
-    with pytest.raises(kind) as raised:
-        client(proxy, model).chat.completions.create(model=model, messages=HI)
+    with client(proxy, model) as asking, pytest.raises(kind) as raised:
+        asking.chat.completions.create(model=model, messages=HI)
     (row,) = proxy.calls(model)
     assert (row["state"], row["amount_pico"]) == ("released", 0)
     assert raised.value.request_id == row["request_id"]

@@ -26,6 +26,8 @@ from proxies import RunningProxy
 from pydantic import BaseModel
 from tools import find
 
+from swsllm_nb.proxy.accounts import Limits, set_limits
+
 MINI = "gpt-4o-mini-2024-07-18"
 HI: list[Any] = [{"role": "user", "content": "Hi!"}]
 
@@ -502,6 +504,31 @@ def test_a_wrong_key_is_an_authentication_error(caller: Caller) -> None:
         )
     assert (raised.value.code, raised.value.status_code) == ("invalid_api_key", 401)
     assert raised.value.request_id
+
+
+def test_a_model_the_account_may_not_use_is_a_permission_error(
+    caller: Caller, upstream: FakeOpenAI
+) -> None:
+    limits = Limits(allowed_models=("o3-mini-2025-01-31",))
+    caller.proxy.write(lambda: set_limits(caller.name, limits))
+    with pytest.raises(openai.PermissionDeniedError) as raised:
+        caller.create()
+    assert raised.value.status_code == 403
+    assert raised.value.request_id
+    assert upstream.requests == []
+
+
+def test_too_many_calls_in_a_minute_is_a_rate_limit_that_says_how_long_to_wait(
+    caller: Caller, upstream: FakeOpenAI
+) -> None:
+    caller.proxy.write(lambda: set_limits(caller.name, Limits(per_minute=1)))
+    caller.create()
+    with pytest.raises(openai.RateLimitError) as raised:
+        caller.create()
+    assert raised.value.code == "rate_limit_exceeded"
+    assert float(raised.value.response.headers["retry-after"]) > 0
+    assert raised.value.response.headers.get("x-should-retry") != "false"
+    assert len(upstream.requests) == 1
 
 
 def test_a_model_that_is_not_there_cannot_be_retrieved(caller: Caller) -> None:
