@@ -461,6 +461,7 @@ NO_REQUESTS = {
 @pytest.mark.parametrize("raw", NO_REQUESTS.values(), ids=list(NO_REQUESTS))
 def test_what_is_no_http_is_refused_in_openais_envelope(target: Target, raw: bytes) -> None:
     answer = target.send(raw)
+    assert "Traceback" not in target.new_in_the_log()
     assert answer is not None
     assert answer.status == 400
     assert_envelope(answer)
