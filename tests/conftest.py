@@ -12,6 +12,8 @@ from stores import place
 
 __all__ = ["fresh_database", "place", "postgres_url"]
 
+__all__ = ["fresh_database", "postgres_url"]
+
 os.environ["MPLBACKEND"] = "agg"
 
 _OURS = ("SWSLLM_", "OPENAI_")

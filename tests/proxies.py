@@ -1,6 +1,7 @@
 """A real proxy process for tests, and a look into its ledger."""
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
@@ -68,6 +69,11 @@ class RunningProxy:
             return [dict(row) for row in found]
 
         return self.ask(lambda store: store.read(rows))
+
+    def get(self, path: str) -> Any:
+        """The JSON of a page that needs no key."""
+        with urllib.request.urlopen(f"{self.base_url}{path}", timeout=30) as answer:
+            return json.load(answer)
 
     def assert_adds_up(self) -> None:
         """P2: budgets, spend and reserved are exactly the sums of their rows."""

@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -127,6 +128,32 @@ def test_the_cap_of_the_course_is_set_shown_and_lifted(course: Course) -> None:
     course.words("course", "set", "--cap", "")
     assert course.words("course", "show")["cap_usd"] is None
     assert course.ask(key) is None
+
+
+def test_a_models_price_is_changed_for_new_calls_and_the_living_proxy_learns_of_it(
+    course: Course,
+) -> None:
+    key = course.words("account", "add", "gina", "--budget", "1")["key"]
+    listed = {row["model"]: row for row in course.words("model", "list")}
+    assert listed["gpt-4o-mini-2024-07-18"]["input_usd"] == "0.15"
+    assert listed["gpt-6-luna"]["enabled"] is False
+    course.words("model", "set", "gpt-4o-mini", "--input", "1.5", "--output", "6.00")
+    proxy = course.proxy
+    deadline = time.monotonic() + 30
+    while proxy.get("/models/gpt-4o-mini")["output_usd_per_million"] != "6.00":
+        assert time.monotonic() < deadline, "the proxy did not learn of the price"
+        time.sleep(0.1)
+    assert course.ask(key) is None
+    assert json.loads(proxy.calls("gina")[0]["prices"]) == {"input": 1500000, "output": 6000000}
+    course.words("model", "set", "gpt-4o-mini", "--input", "0.15", "--output", "0.60")
+
+
+def test_a_model_is_not_switched_on_before_its_limits_are_known(course: Course) -> None:
+    assert "context_tokens" in course.fault("model", "set", "gpt-6-luna", "--enable")
+    assert "no model" in course.fault("model", "set", "gpt-9", "--enable")
+    assert "Nothing to change" in course.fault("model", "set", "gpt-4o")
+    course.fault("model", "set", "gpt-4o", "--output", "free")
+    course.fault("model", "set", "gpt-4o", "--output", "1", "--valid-from", "2020-01-01")
 
 
 def test_an_unconfirmed_call_is_found_by_the_check_and_credited(course: Course) -> None:

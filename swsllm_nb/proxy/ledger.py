@@ -8,7 +8,8 @@ calls and adjustments, ``reserved`` that of the open holds, ``in_flight`` their 
 from dataclasses import dataclass
 from typing import Literal
 
-from swsllm_nb.pricing import Bound, Model, Prices
+from swsllm_nb.catalogue import Model
+from swsllm_nb.pricing import Bound, Prices
 from swsllm_nb.proxy import refusing
 from swsllm_nb.proxy.books import course_sums
 from swsllm_nb.proxy.pace import Rate, next_call
