@@ -236,8 +236,7 @@ class _Worker:
         while not ends and (job := self._jobs.get()) is not None:
             group = [job]
             while len(group) < _GROUP_LIMIT and not self._jobs.empty():
-                following = self._jobs.get()
-                if following is None:
+                if (following := self._jobs.get()) is None:
                     ends = True
                     break
                 group.append(following)
@@ -272,8 +271,7 @@ class _Worker:
                         return [_told(error)] if len(group) == 1 else None
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
+            self._connection.rollback()
             return [_told(error)] * len(group)
         return [_told(each) if isinstance(each, Exception) else each for each in answers]
 
