@@ -1,4 +1,4 @@
-"""No mutation is stale: what it replaces is there just once, and the tests that must notice exist."""
+"""No mutation is stale: what it replaces is there just once, and its tests exist."""
 
 import pytest
 from faults.list_of_mutations import MUTATIONS, Mutation

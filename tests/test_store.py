@@ -326,6 +326,17 @@ def test_what_follows_in_a_group_that_sqlite_undid_is_not_written_by_halves(tmp_
     run(Place(tmp_path), act)
 
 
+def test_what_was_acknowledged_is_committed(place: Place) -> None:
+    async def act(store: Store, holder: KeyHolder) -> None:
+        async with raw(place) as execute_raw:
+            for number in range(1, 20):
+                await store.reserve(intent(holder, number, 1))
+                (row,) = await execute_raw("SELECT reserved_pico FROM accounts")
+                assert row[0] == number
+
+    run(place, act)
+
+
 def test_a_hold_whose_commit_nobody_heard_of_is_withdrawn(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,7 +25,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from faults.list_of_mutations import MUTATIONS, Mutation  # noqa: E402
+from faults.list_of_mutations import MUTATIONS, Mutation
 
 ROOT = Path(__file__).parents[2]
 COPIED = ("swsllm_nb", "tests", "notebooks", "pyproject.toml", "README.md")
