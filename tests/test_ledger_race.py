@@ -257,6 +257,28 @@ async def _run_with_pauses(chance: random.Random, connection: Any, work: Work[An
         return end.value
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_the_cap_of_a_course_holds_for_many_accounts_that_call_at_once(
+    office: Office, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    chance = random.Random(seed)
+    monkeypatch.setattr(postgres, "_run", partial(_run_with_pauses, chance))
+    bound = Bound(0, 1, 50, 50)
+
+    async def rush() -> list[Any]:
+        holders = [await new_account(office.stores[0], f"{each}", 10_000) for each in range(16)]
+        await office.stores[0].write(lambda: accounts.set_course_cap(400))
+        calls = [
+            chance.choice(office.stores).reserve(priced_intent(holder, number, Prices(0, 1), bound))
+            for number, holder in enumerate(holders * 3)
+        ]
+        return await asyncio.gather(*calls, return_exceptions=True)
+
+    results = office.do(rush())
+    assert sum(isinstance(result, Hold) for result in results) == 400 // 50
+    assert all(isinstance(result, (Hold, BudgetReserved)) for result in results)
+
+
 def test_whatever_happens_at_once_each_account_pays_what_the_upstream_billed(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:

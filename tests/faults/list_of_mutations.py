@@ -41,6 +41,9 @@ _RACE_ON_POSTGRES = (
     "tests/test_ledger_race.py::"
     "test_whatever_happens_at_once_each_account_pays_what_the_upstream_billed[postgres]"
 )
+_CAP_RACE = (
+    "tests/test_ledger_race.py::test_the_cap_of_a_course_holds_for_many_accounts_that_call_at_once"
+)
 _MACHINE = (
     "tests/test_ledger_machine.py::"
     "test_the_ledger_is_what_plain_arithmetic_says_whatever_is_done_to_it[sqlite]"
@@ -128,7 +131,7 @@ _BUDGET: Final = (
         "proxy/ledger.py",
         '"SELECT cap_pico FROM course WHERE id = 1 FOR UPDATE"',
         '"SELECT cap_pico FROM course WHERE id = 1"',
-        _store("test_the_cap_of_the_course_holds_over_all_accounts_together[postgres]"),
+        _CAP_RACE,
     ),
 )
 

@@ -84,6 +84,8 @@ def run_tests(tests: Sequence[str], tree: Path) -> tuple[int | None, str]:
         "PYTHONPATH": str(tree),
         "PYTHONDONTWRITEBYTECODE": "1",
         "TEST_WITH_ALL_TOOLS": "1",
+        # They are half of the time of a short run.
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
     }
     with subprocess.Popen(
         [*command, *tests],
@@ -99,6 +101,9 @@ def run_tests(tests: Sequence[str], tree: Path) -> tuple[int | None, str]:
         except subprocess.TimeoutExpired:
             os.killpg(running.pid, signal.SIGKILL)
             return None, running.communicate()[0]
+        except KeyboardInterrupt:
+            os.killpg(running.pid, signal.SIGKILL)
+            raise
     return running.returncode, output
 
 
