@@ -326,6 +326,27 @@ def test_what_follows_in_a_group_that_sqlite_undid_is_not_written_by_halves(tmp_
     run(Place(tmp_path), act)
 
 
+def test_a_settlement_is_tried_again_while_the_database_is_away(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def act(store: Store, holder: KeyHolder) -> None:
+        hold = await store.reserve(intent(holder, 1, 100))
+        honest, tries = store._database.write, 0
+
+        async def away_at_first(work: Any) -> Any:
+            nonlocal tries
+            tries += 1
+            if tries < 3:
+                raise StoreUnavailable("away")
+            return await honest(work)
+
+        monkeypatch.setattr(store._database, "write", away_at_first)
+        balance = await store.close_hold(hold, Outcome("settled", 40, Usage(1, 1)))
+        assert (balance.spend_pico, balance.reserved_pico, tries) == (40, 0, 3)
+
+    run(place, act)
+
+
 def test_what_was_acknowledged_is_committed(place: Place) -> None:
     async def act(store: Store, holder: KeyHolder) -> None:
         async with raw(place) as execute_raw:
