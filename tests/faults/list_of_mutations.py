@@ -264,8 +264,7 @@ _SETTLING: Final = (
         "proxy/store.py",
         "                await asyncio.sleep(pause_seconds)\n        raise AssertionError",
         "                raise\n        raise AssertionError",
-        "tests/test_settlement.py::"
-        "test_a_database_that_is_locked_when_the_call_ends_is_tried_again",
+        _store("test_a_settlement_is_tried_again_while_the_database_is_away[sqlite]"),
     ),
     _one(
         "a hold is closed twice",
@@ -314,10 +313,11 @@ _MONEY: Final = (
         fast=True,
     ),
     _one(
-        "what was charged is added as a float",
+        "what was charged is added up in floats",
         "proxy/ledger.py",
-        "yield ask(_CHARGE, account_id, hold_pico, outcome.charged_pico)",
-        "yield ask(_CHARGE, account_id, hold_pico, int(outcome.charged_pico / 1e12 * 1e12))",
+        "reserved_pico = reserved_pico - $2, spend_pico = spend_pico + $3,",
+        "reserved_pico = reserved_pico - $2, "
+        "spend_pico = CAST((spend_pico / 1e12 + $3 / 1e12) * 1e12 AS INTEGER),",
         _store("test_money_is_summed_exactly_where_floats_would_drift[sqlite]"),
     ),
     _one(
