@@ -12,13 +12,14 @@ import httpx2
 import pytest
 from fake_openai import FakeOpenAI, Scripted
 
-from swsllm_nb.pricing import default_catalogue
 from swsllm_nb.proxy import staff
 from swsllm_nb.proxy.app import create_app
 from swsllm_nb.proxy.auth import Secret
 from swsllm_nb.proxy.calllog import CallLine, CallLog
+from swsllm_nb.proxy.offer import Offer
 from swsllm_nb.proxy.store import Store, database_at
 from swsllm_nb.proxy.upstream import HttpUpstream
+from swsllm_nb.proxy.upstreams import Upstreams
 
 SECRET = Secret.of_text("1:" + "s" * 40)
 QUESTION = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "a prompt of mine"}]}
@@ -38,9 +39,9 @@ def lines_of(
             made = await staff.add_account(store, SECRET, "ada", "5.00", author="a test")
             log = CallLog(file)
             app = create_app(
-                catalogue=default_catalogue(),
+                offer=Offer(ages=False),
                 store=store,
-                upstream=upstream,
+                upstreams=Upstreams((upstream,)),
                 secret=SECRET,
                 log=log,
             )
@@ -101,7 +102,7 @@ def test_what_is_refused_leaves_a_line_too(tmp_path: Path) -> None:
         await client.post(path, json=QUESTION)
 
     lines = lines_of(
-        tmp_path, act, Scripted(status=500, body="oops"), Scripted(status=429, body="{}")
+        tmp_path, act, Scripted(status=500, body="oops"), Scripted(status=422, body="{}")
     )
     assert [(line["status"], line["error"], line["state"]) for line in lines] == [
         (401, "invalid_api_key", None),
@@ -109,7 +110,7 @@ def test_what_is_refused_leaves_a_line_too(tmp_path: Path) -> None:
         (404, "model_not_found", None),
         (400, None, None),
         (502, "upstream_failed", "unconfirmed"),
-        (429, None, "released"),
+        (422, None, "released"),
     ]
     assert lines[4]["cost_usd"] == lines[4]["hold_usd"]
     assert lines[5]["cost_usd"] == "0.00"

@@ -12,14 +12,15 @@ import pytest
 import uvicorn
 from fake_openai import FakeOpenAI, Scripted
 
-from swsllm_nb.pricing import default_catalogue
 from swsllm_nb.proxy import books, staff
 from swsllm_nb.proxy.app import create_app
 from swsllm_nb.proxy.asgi import App, Receive, Scope, Send
 from swsllm_nb.proxy.auth import Secret
 from swsllm_nb.proxy.http import BoundedProtocol
+from swsllm_nb.proxy.offer import Offer
 from swsllm_nb.proxy.store import Store, database_at
 from swsllm_nb.proxy.upstream import HttpUpstream
+from swsllm_nb.proxy.upstreams import Upstreams
 
 PATIENCE_SECONDS = 20
 Act = Callable[[int], Awaitable[Any]]
@@ -262,7 +263,10 @@ def test_a_stream_that_is_not_read_is_read_to_its_end_by_the_proxy_and_settled(
         async with upstream, Store(database_at(tmp_path, None)) as store:
             made = await staff.add_account(store, secret, "ada", "5.00", author="a test")
             app = create_app(
-                catalogue=default_catalogue(), store=store, upstream=upstream, secret=secret
+                offer=Offer(ages=False),
+                store=store,
+                upstreams=Upstreams((upstream,)),
+                secret=secret,
             )
             async with serving(app) as port:
                 with await narrow_connection(port) as client:

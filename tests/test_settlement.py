@@ -125,7 +125,7 @@ def test_a_broken_bound_is_charged_in_truth_and_said_loudly(
 def test_a_database_that_is_locked_when_the_call_ends_is_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("swsllm_nb.proxy.sqlite._BUSY_TIMEOUT_SECONDS", 0.05)
+    monkeypatch.setattr("swsllm_nb.proxy.commits.BUSY_TIMEOUT_SECONDS", 0.05)
     monkeypatch.setattr("swsllm_nb.proxy.settlement.COMMIT_PATIENCE_SECONDS", 0.2)
 
     async def act(store: Store, holder: KeyHolder) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import sqlite3
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -305,10 +304,6 @@ def test_an_error_in_one_of_many_works_undoes_that_one_alone(place: Place) -> No
 def test_what_follows_in_a_group_that_sqlite_undid_is_not_written_by_halves(tmp_path: Path) -> None:
     add_one = "UPDATE accounts SET spend_pico = spend_pico + 1"
 
-    def slow() -> Any:
-        time.sleep(0.2)  # the others become one group
-        yield ask("SELECT 1")
-
     def on_a_full_disk() -> Any:
         yield ask("ROLLBACK")
         raise sqlite3.OperationalError("database or disk is full")
@@ -318,9 +313,9 @@ def test_what_follows_in_a_group_that_sqlite_undid_is_not_written_by_halves(tmp_
         raise ValueError("in the middle")
 
     async def act(store: Store, _: KeyHolder) -> None:
-        works = (slow, on_a_full_disk, by_halves)
+        works = (on_a_full_disk, by_halves)
         results = await asyncio.gather(*map(store.write, works), return_exceptions=True)
-        assert [type(result) for result in results[1:]] == [StoreUnavailable, ValueError]
+        assert [type(result) for result in results] == [StoreUnavailable, ValueError]
         assert (await the_account(store)).spend_pico == 0
 
     run(Place(tmp_path), act)
@@ -345,6 +340,25 @@ def test_a_settlement_is_tried_again_while_the_database_is_away(
         assert (balance.spend_pico, balance.reserved_pico, tries) == (40, 0, 3)
 
     run(place, act)
+
+
+def test_on_a_full_disk_many_calls_are_refused_and_the_books_add_up(tmp_path: Path) -> None:
+    def room_for(pages: int) -> Any:
+        (row,) = yield ask("PRAGMA page_count")
+        yield ask(f"PRAGMA max_page_count = {row['page_count'] + pages}")
+
+    async def act(store: Store, holder: KeyHolder) -> None:
+        hold = await store.reserve(intent(holder, 1, 1))
+        await store.write(lambda: room_for(0))
+        calls = (store.reserve(intent(holder, number, 1)) for number in range(2, 1000))
+        results = await asyncio.gather(*calls, return_exceptions=True)
+        refused = [result for result in results if isinstance(result, BaseException)]
+        assert {type(error) for error in refused} == {StoreUnavailable}
+        await store.write(lambda: room_for(1000))
+        await store.close_hold(hold, Outcome("released", 0))
+        assert (await the_account(store)).reserved_pico == len(results) - len(refused)
+
+    run(Place(tmp_path), act)
 
 
 def test_what_was_acknowledged_is_committed(place: Place) -> None:

@@ -130,11 +130,11 @@ def test_a_call_that_is_cancelled_passes_its_place_on(moment: str) -> None:
         second, third = (asyncio.create_task(turns.take(account)) for account in (2, 3))
         await asyncio.sleep(0)
         if moment == "at its turn":
-            turns.give_back(1)
+            turns.give_back()
         second.cancel()
         if moment == "before its turn":
             await asyncio.sleep(0)
-            turns.give_back(1)
+            turns.give_back()
         await third
         assert second.cancelled()
 

@@ -1,6 +1,7 @@
 """The proxy as one ASGI application: the completions path, and the views around it."""
 
 import logging
+import time
 from collections.abc import MutableMapping
 from random import Random
 from typing import Any
@@ -46,7 +47,9 @@ def create_app(
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        client = Client(send, f"req_{numbers.getrandbits(128):032x}")
+        # Ids that grow with time lie side by side in the ledger's index, however long it is.
+        number = numbers.getrandbits(64)
+        client = Client(send, f"req_{time.time_ns():016x}{number:016x}")
         path = _inside(_inside(scope["path"], prefix), "/v1").rstrip("/") or "/"
         try:
             if path != "/chat/completions":

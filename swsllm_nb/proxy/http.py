@@ -180,5 +180,5 @@ class BoundedProtocol(HttpToolsProtocol):
         if self.transport.is_closing() or self.pipeline:
             return False
         if self._reading == "body":
-            return not cycle.response_started
+            return cycle is None or not cycle.response_started
         return cycle is None or cycle.response_complete

@@ -150,20 +150,23 @@ _CHARGE = """
 """
 
 
+_OPEN = f"""
+    SELECT ledger.id, hold_pico, account_id, {BALANCE}
+    FROM ledger JOIN accounts ON accounts.id = account_id
+    WHERE request_id = $1 AND state = 'held' FOR UPDATE OF ledger, accounts
+"""
+
+
 def close_hold(request_id: str, outcome: Outcome) -> Work[Balance | None]:
     """Close a hold, exactly once, and give the account's balance as it then stands.
 
     A second outcome of the same call changes nothing, unless the first did not know the usage: what
     is learned later is an adjustment. None where there never was such a hold.
     """
-    open_holds = yield ask(
-        "SELECT id, account_id, hold_pico FROM ledger "
-        "WHERE request_id = $1 AND state = 'held' FOR UPDATE",
-        request_id,
-    )
+    open_holds = yield ask(_OPEN, request_id)
     if not open_holds:
         return (yield from _learn_late(request_id, outcome))
-    call_id, account_id, hold_pico = row_values(open_holds[0])
+    call_id, hold_pico, account_id, *before = row_values(open_holds[0])
     usage = outcome.usage
     yield ask(
         _CLOSE,
@@ -179,7 +182,7 @@ def close_hold(request_id: str, outcome: Outcome) -> Work[Balance | None]:
         outcome.breach,
     )
     yield ask(_CHARGE, account_id, hold_pico, outcome.charged_pico)
-    return (yield from _balance(account_id))
+    return Balance._make(before).after(hold_pico, outcome.charged_pico)
 
 
 def _balance(account_id: int) -> Work[Balance]:

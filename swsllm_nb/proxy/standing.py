@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
 from swsllm_nb.proxy.work import Row
 
@@ -40,6 +40,14 @@ class Balance(NamedTuple):
     @property
     def remaining_pico(self) -> int:
         return self.budget_pico - self.spend_pico - self.reserved_pico
+
+    def after(self, hold_pico: int, charged_pico: int) -> Self:
+        """The balance once a call of this hold has ended."""
+        return self._replace(
+            spend_pico=self.spend_pico + charged_pico,
+            reserved_pico=self.reserved_pico - hold_pico,
+            in_flight=self.in_flight - 1,
+        )
 
 
 class Standing(NamedTuple):

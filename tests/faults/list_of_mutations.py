@@ -269,15 +269,15 @@ _SETTLING: Final = (
     _one(
         "a hold is closed twice",
         "proxy/ledger.py",
-        "\"WHERE request_id = $1 AND state = 'held' FOR UPDATE\",",
-        "\"WHERE request_id = $1 AND kind = 'call' FOR UPDATE\",",
+        "WHERE request_id = $1 AND state = 'held' FOR UPDATE OF ledger, accounts",
+        "WHERE request_id = $1 AND kind = 'call' FOR UPDATE OF ledger, accounts",
         _store("test_a_hold_is_closed_exactly_once_whoever_tries_again[sqlite]"),
     ),
     _one(
         "a hold is read without its lock when it is closed",
         "proxy/ledger.py",
-        "\"WHERE request_id = $1 AND state = 'held' FOR UPDATE\",",
-        "\"WHERE request_id = $1 AND state = 'held'\",",
+        "WHERE request_id = $1 AND state = 'held' FOR UPDATE OF ledger, accounts",
+        "WHERE request_id = $1 AND state = 'held'",
         _RACE_ON_POSTGRES,
     ),
     _one(
@@ -396,33 +396,38 @@ _PROCESSES: Final = (
 _SQLITE: Final = (
     _one(
         "an error in one work undoes its neighbours",
-        "proxy/sqlite.py",
-        "return [_told(error)] if len(group) == 1 else None",
-        "return [_told(error)] * len(group)",
+        "proxy/commits.py",
+        "self._waiting[:0] = [*group[:number], *group[number + 1 :]]",
+        "self._waiting[:0] = [*group[number + 1 :]]",
         _store("test_an_error_in_one_of_many_works_undoes_that_one_alone[sqlite]"),
     ),
     _one(
         "an error in a work keeps what it had written",
-        "proxy/sqlite.py",
-        "if undone or self._connection.total_changes != before:",
-        "if undone:",
+        "proxy/commits.py",
+        "if self._connection.total_changes == before and not undone:",
+        "if not undone:",
         _store("test_an_error_in_one_of_many_works_undoes_that_one_alone[sqlite]"),
     ),
     _one(
         "what SQLite undid itself is written on by halves",
-        "proxy/sqlite.py",
-        "if undone or self._connection.total_changes != before:",
-        "if self._connection.total_changes != before:",
+        "proxy/commits.py",
+        "if self._connection.total_changes == before and not undone:",
+        "if self._connection.total_changes == before:",
         _store("test_what_follows_in_a_group_that_sqlite_undid_is_not_written_by_halves"),
     ),
     _one(
+        "calls that fail call each other",
+        "proxy/commits.py",
+        "self._loop.call_soon(self._go_on)",
+        "self._go_on()",
+        _store("test_on_a_full_disk_many_calls_are_refused_and_the_books_add_up"),
+    ),
+    _one(
         "a call is answered before its commit",
-        "proxy/sqlite.py",
-        '            self._connection.execute("COMMIT")\n',
-        "            self._loop.call_soon_threadsafe(_deliver, group, answers)\n"
-        "            threading.Event().wait(0.05)\n"
-        '            self._connection.execute("COMMIT")\n',
-        _store("test_what_was_acknowledged_is_committed"),
+        "proxy/commits.py",
+        "        self._thread.do(self._commit, ",
+        "        self._finished(group, answers)\n        self._thread.do(self._commit, ",
+        _store("test_what_was_acknowledged_is_committed[sqlite]"),
     ),
 )
 
