@@ -7,9 +7,7 @@ are run on the copy as it is: they must pass. Prints a table; fails if any mutat
 ``--fast`` takes a few of them, WORDs those whose names contain one.
 
 Not covered, for no test that only kills processes can see it: that a commit reaches the disk
-(``synchronous = OFF`` on SQLite, ``fsync = off`` on PostgreSQL). Not listed, for another line
-keeps the promise alone: PostgreSQL's lock on the key beside that on the account, the second
-``may_have_billed`` with the body where the status alone decides, ``ON CONFLICT`` beside UNIQUE.
+(``synchronous = OFF`` on SQLite, ``fsync = off`` on PostgreSQL).
 """
 
 import argparse
