@@ -4,7 +4,6 @@ A call names itself and its ending in the first line of its last message: ``race
 """
 
 import asyncio
-import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager

@@ -33,13 +33,13 @@ class Fleet:
     proxies: list[RunningProxy] = field(default_factory=list)
     _stack: ExitStack = field(default_factory=ExitStack)
 
-    def start(self, *options: str) -> RunningProxy:
-        """One more process."""
+    def start(self, *options: str, upstream: str | None = None) -> RunningProxy:
+        """One more process; ``upstream`` where it is not that of the others."""
         number = len(self.proxies)
         folder = self.folder if self.database is None else self.folder / str(number)
         proxy = self._stack.enter_context(
             running_proxy(
-                folder, *options, upstream=self.upstream, database=self.database,
+                folder, *options, upstream=upstream or self.upstream, database=self.database,
                 SWSLLM_SECRET=SECRET, SWSLLM_UPSTREAM_KEY="sk-upstream",
             )
         )  # fmt: skip
@@ -50,9 +50,9 @@ class Fleet:
     def urls(self) -> list[str]:
         return [f"{proxy.base_url}/chat/completions" for proxy in self.proxies]
 
-    def store(self) -> Store:
+    def store(self, **options: float) -> Store:
         """A store as another process on the same database would have it."""
-        return Store(database_at(self.folder, self.database))
+        return Store(database_at(self.folder, self.database), **options)
 
     def add_account(self, name: str, budget_usd: str) -> str:
         """A new account without limits beside its budget; gives its key."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -12,13 +12,17 @@ import aiohttp
 from billing import ENDINGS, PICO_PER_TOKEN, BillingUpstream, Ending
 from fleets import Fleet, secret
 
+from swsllm_nb.money import usd_text
 from swsllm_nb.proxy import books, staff
 from swsllm_nb.proxy.store import Store
 from swsllm_nb.proxy.work import Row, Work, ask
 from swsllm_nb.tokens import o200k_base
 
+Act = Callable[[Store], Awaitable[None]]
+
 FLOOR_CAP_TOKENS = 256
 TRIES = 60
+NO_CONNECTION = "no connection"
 PAUSE_SECONDS = 0.03
 MODELS = {"gpt-4o-mini": "gpt-4o-mini-2024-07-18", "gpt-4o": "gpt-4o-2024-11-20"}
 PADDINGS = ("", "The quick brown fox jumps. " * 200, "Überdruß — 数据库 🙂, déjà vu! " * 110)
@@ -90,11 +94,11 @@ class Race:
     old_keys: list[str] = field(default_factory=list)
     _turn: int = 0
 
-    async def run(self, clients: int, calls: Sequence[Call], top_up_usd: str) -> None:
-        """All calls by so many clients, a top-up and a new key on the way, and a witness."""
+    async def run(self, clients: int, calls: Sequence[Call], *acts: Act) -> None:
+        """All calls by so many clients, with acts spread over them, and a witness."""
         waiting = list(reversed(calls))
         async with (
-            self.fleet.store() as store,
+            self.fleet.store(beat_seconds=0.5) as store,
             aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session,
         ):
             await self._note_budget(store)
@@ -102,29 +106,41 @@ class Race:
             async with asyncio.TaskGroup() as group:
                 for _ in range(clients):
                     group.create_task(self._client(session, waiting))
-                await _until(lambda: len(waiting) <= len(calls) * 2 // 3)
-                sent_at = now()
-                await staff.grant(store, self.account, top_up_usd, "in time", author="a test")
-                await self._note_budget(store, sent_at)
-                await _until(lambda: len(waiting) <= len(calls) // 2)
-                self.old_keys.append(self.key)
-                self.key = await staff.renew_key(store, secret(), self.account)
-            await _until(lambda: self.snapshots[-1]["reserved_pico"] == 0, seconds=30)
+                for number, act in enumerate(acts, 1):
+                    left = len(calls) - len(calls) * number // (len(acts) + 1)
+                    await _until(lambda left=left: len(waiting) <= left)  # type: ignore[misc]
+                    await act(store)
+            await self._until_nothing_is_held()
             witness.cancel()
             with suppress(asyncio.CancelledError):
                 await witness
 
+    async def top_up(self, store: Store) -> None:
+        sent_at = now()
+        amount_usd = usd_text(self.budgets[0][2])
+        await staff.grant(store, self.account, amount_usd, "in time", author="a test")
+        await self._note_budget(store, sent_at)
+
+    async def change_key(self, store: Store) -> None:
+        self.old_keys.append(self.key)
+        self.key = await staff.renew_key(store, secret(), self.account)
+
     async def _client(self, session: aiohttp.ClientSession, waiting: list[Call]) -> None:
         while waiting:
             call = waiting.pop()
-            for _ in range(TRIES):
-                answer = await self.ask(session, call)
-                if answer.code == "rate_limit_exceeded":
-                    await asyncio.sleep(PAUSE_SECONDS)
-                elif answer.code != "invalid_api_key":
-                    break
+            answer = await self._ask_until_final(session, call)
             if answer.status is None and call.name == "asks-again":
                 await self.ask(session, call, leaves=False)
+
+    async def _ask_until_final(self, session: aiohttp.ClientSession, call: Call) -> Answer:
+        tries = 0
+        while True:
+            answer = await self.ask(session, call)
+            tries += answer.code != NO_CONNECTION
+            if answer.code in (NO_CONNECTION, "rate_limit_exceeded") and tries < TRIES:
+                await asyncio.sleep(PAUSE_SECONDS)
+            elif answer.code != "invalid_api_key":
+                return answer
 
     async def ask(
         self, session: aiohttp.ClientSession, call: Call, *, leaves: bool = True
@@ -149,8 +165,9 @@ class Race:
                 return self._seen(Answer(call, None, None, None, {}, sent_at, now()))
         try:
             response = await posting
-        except aiohttp.ClientError:
-            return self._seen(Answer(call, None, None, None, {}, sent_at, now()))
+        except aiohttp.ClientError as error:
+            code = NO_CONNECTION if isinstance(error, aiohttp.ClientConnectorError) else None
+            return self._seen(Answer(call, None, code, None, {}, sent_at, now()))
         async with response:
             code = await self._read(response, call, place)
             told = {name.lower(): value for name, value in response.headers.items()}
@@ -164,7 +181,8 @@ class Race:
         if response.status != 200:
             return str((await response.json())["error"]["code"])
         if place is None:
-            await response.read()
+            with suppress(aiohttp.ClientError):  # the proxy was killed
+                await response.read()
             return None
         leaves_at = b'"prompt_tokens"' if place == "before done" else b"content"
         async for line in response.content:
@@ -182,6 +200,14 @@ class Race:
         row = await store.read(lambda: _snapshot(self.account))
         self.budgets.append((sent_at, now(), row["budget_pico"]))
 
+    async def _until_nothing_is_held(self) -> None:
+        asked_at = now()
+        await _until(
+            lambda: (
+                (last := self.snapshots[-1])["began_at"] > asked_at and not last["reserved_pico"]
+            )
+        )
+
     async def _watch(self, store: Store) -> None:
         while True:
             self.snapshots.append(await store.read(lambda: _snapshot(self.account)))
@@ -194,10 +220,12 @@ class Race:
 
 
 def _snapshot(account: str) -> Work[Row]:
+    began_at = now()
     (row,) = yield ask(
         "SELECT budget_pico, spend_pico, reserved_pico FROM accounts WHERE name = $1", account
     )
-    return {**row, "differences": (yield from books.differences()), "seen_at": now()}
+    wrong = yield from books.differences()
+    return {**row, "differences": wrong, "began_at": began_at, "seen_at": now()}
 
 
 def deal(prefix: str, count: int, seed: int) -> list[Call]:

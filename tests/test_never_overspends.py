@@ -62,7 +62,7 @@ def test_no_race_overspends_a_budget(fleet: Fleet, billing: BillingUpstream, cli
     name = f"ada {clients}"
     key = fleet.add_account(name, usd_text(total_pico // 3))
     race = Race(fleet, billing, name, key)
-    asyncio.run(race.run(clients, calls, top_up_usd=usd_text(total_pico // 3)))
+    asyncio.run(race.run(clients, calls, race.top_up, race.change_key))
     check_snapshots(race)
     check_ledger(race, calls)
     check_refusals(race)

@@ -19,6 +19,9 @@ __all__ = ["PostgresDatabase"]
 
 _CONNECTIONS = 10
 _PATIENCE_SECONDS: Final = 10
+_SLEEP_SECONDS: Final = 5
+"""Who stops so long inside a transaction (a machine that fell asleep) gives its locks back."""
+
 _LEASE_SECONDS: Final = 60
 _BEATS_UNTIL_DEAD: Final = 3
 _LOCK_OF_MIGRATIONS: Final = 0x737773  # any number that no one else uses in this database
@@ -28,6 +31,7 @@ _AWAY = (
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.InterfaceError,
     asyncpg.QueryCanceledError,
     TimeoutError,
@@ -57,6 +61,9 @@ class PostgresDatabase:
             self._pool = await asyncpg.create_pool(
                 self._url, min_size=1, max_size=_CONNECTIONS, timeout=_PATIENCE_SECONDS,
                 command_timeout=_PATIENCE_SECONDS,
+                server_settings={
+                    "idle_in_transaction_session_timeout": f"{_SLEEP_SECONDS * 1000}"
+                },
             )  # fmt: skip
         except (*_AWAY, asyncpg.PostgresError, ValueError) as error:
             raise _unusable(self._url, error) from None
