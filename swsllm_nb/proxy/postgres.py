@@ -27,11 +27,18 @@ _BEATS_UNTIL_DEAD: Final = 3
 _LOCK_OF_MIGRATIONS: Final = 0x737773  # any number that no one else uses in this database
 
 _CONFLICTS = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+# What a server says that stops, is full or read-only, or lets nobody in: no fault of a statement.
 _AWAY = (
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
+    asyncpg.ObjectNotInPrerequisiteStateError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.ReadOnlySQLTransactionError,
     asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.PostgresSystemError,
+    asyncpg.InternalServerError,
     asyncpg.InterfaceError,
     asyncpg.QueryCanceledError,
     TimeoutError,
