@@ -15,19 +15,13 @@ import aiohttp
 import pytest
 from billing import BillingUpstream
 from fleets import Fleet, fleet_of
-from race import Answer, Call, Race, deal
+from race import Answer, Call, Race, check_snapshots, deal
 
 from swsllm_nb.money import usd_text
 
 CALLS = {2: 26, 8: 52, 64: 156}
 MOST_OUTPUT_TOKENS = 16_384
 TIGHT = 1.05
-
-
-@pytest.fixture(scope="module")
-def billing() -> Iterator[BillingUpstream]:
-    with BillingUpstream() as server:
-        yield server
 
 
 def fleet_param(kind: str, processes: int, *options: str) -> Any:
@@ -70,14 +64,6 @@ def test_no_race_overspends_a_budget(fleet: Fleet, billing: BillingUpstream, cli
     check_what_is_left(race)
     fleet.proxies[0].assert_adds_up()
     assert billing.wrongs == []
-
-
-def check_snapshots(race: Race) -> None:
-    """P1 and P2, as another process saw them all the time."""
-    assert len(race.snapshots) > 5
-    for seen in race.snapshots:
-        assert seen["spend_pico"] + seen["reserved_pico"] <= seen["budget_pico"], seen
-        assert seen["differences"] == []
 
 
 def check_ledger(race: Race, calls: list[Call]) -> None:
