@@ -40,6 +40,7 @@ _AWAY = (
     asyncpg.PostgresSystemError,
     asyncpg.InternalServerError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # of a connection that was cut: asyncpg's issues 784 and 1069
     asyncpg.QueryCanceledError,
     TimeoutError,
     OSError,
