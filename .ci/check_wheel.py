@@ -6,7 +6,7 @@ from importlib import resources
 from pathlib import Path
 
 import swsllm_nb
-from swsllm_nb.pricing import default_catalogue
+from swsllm_nb.catalogue import default_catalogue
 
 package = Path(swsllm_nb.__file__).parent
 assert "site-packages" in package.parts, package

@@ -1,85 +1,66 @@
-"""What a call costs, and what it can cost at most, from the catalogue's prices."""
+"""What a call costs, and what it can cost at most. Pico-dollars per token, integers throughout."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from functools import cache, cached_property
-from importlib import resources
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final, Self
 
-from swsllm_nb.money import pico_from_usd
 from swsllm_nb.wire import Usage
 
-__all__ = ["Bound", "Catalogue", "Model", "Prices", "bound", "cost", "default_catalogue"]
+if TYPE_CHECKING:
+    from swsllm_nb.catalogue import Model
+
+__all__ = ["Bound", "LongPrompts", "Prices", "Rates", "bound", "cost"]
 
 
 @dataclass(frozen=True)
-class Prices:
-    """Pico-dollars per token. ``cached_input_pico`` None means the full input price."""
+class Rates:
+    """Pico-dollars per token; None for cached or written input means the full input rate."""
 
     input_pico: int
     output_pico: int
     cached_input_pico: int | None = None
-
-    @cached_property
-    def frozen(self) -> str:
-        """The prices as the ledger keeps them with each call."""
-        stated = {"input": self.input_pico, "output": self.output_pico}
-        if self.cached_input_pico is not None:
-            stated["cached_input"] = self.cached_input_pico
-        return json.dumps(stated, separators=(",", ":"))
-
-    @classmethod
-    def thaw(cls, text: str) -> "Prices":
-        stated = json.loads(text)
-        return cls(stated["input"], stated["output"], stated.get("cached_input"))
+    cache_write_pico: int | None = None
 
     @property
     def dearest_input_pico(self) -> int:
-        return max(self.input_pico, self.cached_input_pico or 0)
+        return max(self.input_pico, self.cached_input_pico or 0, self.cache_write_pico or 0)
 
 
 @dataclass(frozen=True)
-class Model:
-    """A row of the catalogue: a snapshot, its prices, its limits and its rules.
+class LongPrompts:
+    """The rates of a whole call whose prompt has more than ``above_tokens`` tokens."""
 
-    ``cap_field`` is the field that carries the maximum upstream. ``unsupported`` names the fields
-    that the model refuses, each with what OpenAI's message adds (often nothing).
-    """
-
-    id: str
-    aliases: tuple[str, ...]
-    default: bool
-    prices: Prices
-    priced_from: date
-    context_tokens: int
-    max_output_tokens: int
-    cap_field: str
-    default_cap_tokens: int
-    floor_cap_tokens: int
-    encoding: str
-    fields: frozenset[str]
-    unsupported: Mapping[str, str]
-    shutdown_date: date | None
+    above_tokens: int
+    rates: Rates
 
 
 @dataclass(frozen=True)
-class Catalogue:
-    """The models that are priced; any other is refused."""
+class Prices(Rates):
+    """The rates of a call, and those that a long prompt has instead, where they differ."""
 
-    models: tuple[Model, ...]
+    long_prompts: LongPrompts | None = None
 
-    def find(self, name: str) -> Model | None:
-        """The model of a snapshot id or an alias."""
-        for model in self.models:
-            if name == model.id or name in model.aliases:
-                return model
-        return None
+    def rates_of(self, prompt_tokens: int) -> Rates:
+        long = self.long_prompts
+        return long.rates if long and prompt_tokens > long.above_tokens else self
 
-    @property
-    def default(self) -> Model:
-        return next(model for model in self.models if model.default)
+    @cached_property
+    def frozen(self) -> str:
+        """The prices as the ledger keeps them with a call: a short JSON text."""
+        document: dict[str, int | dict[str, int]] = {**_frozen_rates(self)}
+        if self.long_prompts:
+            long = self.long_prompts
+            document["long"] = {"above": long.above_tokens, **_frozen_rates(long.rates)}
+        return json.dumps(document, separators=(",", ":"))
+
+    @classmethod
+    def thaw(cls, text: str) -> Self:
+        """The prices of a ``frozen`` text."""
+        document = json.loads(text)
+        long = document.pop("long", None)
+        tier = LongPrompts(long.pop("above"), Rates(**_thawed_rates(long))) if long else None
+        return cls(**_thawed_rates(document), long_prompts=tier)
 
 
 @dataclass(frozen=True)
@@ -109,18 +90,20 @@ class Bound:
 
 def cost(prices: Prices, usage: Usage) -> int:
     """Pico-dollars of a call with this usage."""
-    cached_pico = (
-        prices.input_pico if prices.cached_input_pico is None else prices.cached_input_pico
-    )
+    rates = prices.rates_of(usage.prompt_tokens)
+    cached = usage.cached_tokens
+    # A token is charged once, even where a server counts it as both read and written.
+    written = min(usage.cache_write_tokens, usage.prompt_tokens - cached)
     return (
-        (usage.prompt_tokens - usage.cached_tokens) * prices.input_pico
-        + usage.cached_tokens * cached_pico
-        + usage.completion_tokens * prices.output_pico
+        (usage.prompt_tokens - cached - written) * rates.input_pico
+        + cached * _or(rates.cached_input_pico, rates.input_pico)
+        + written * _or(rates.cache_write_pico, rates.input_pico)
+        + usage.completion_tokens * rates.output_pico
     )
 
 
 def bound(
-    model: Model, prompt_tokens: int, *, stated_cap: int | None = None, choices: int = 1
+    model: "Model", prompt_tokens: int, *, stated_cap: int | None = None, choices: int = 1
 ) -> Bound:
     """The bound of a call whose prompt has at most ``prompt_tokens``.
 
@@ -131,59 +114,32 @@ def bound(
     if room < 1:
         raise ValueError(f"{prompt_tokens} tokens do not fit a context of {model.context_tokens}.")
     cap = min(stated_cap or model.default_cap_tokens, model.max_output_tokens, room)
+    # The prompt may turn out shorter than its bound, and so be charged at either tier.
+    possible = (model.prices, model.prices.rates_of(prompt_tokens))
     return Bound(
-        prompt_pico=prompt_tokens * model.prices.dearest_input_pico,
-        pico_per_cap_token=choices * model.prices.output_pico,
+        prompt_pico=prompt_tokens * max(rates.dearest_input_pico for rates in possible),
+        pico_per_cap_token=choices * max(rates.output_pico for rates in possible),
         cap_tokens=cap,
         floor_cap_tokens=cap if stated_cap else min(cap, model.floor_cap_tokens),
     )
 
 
-@cache
-def default_catalogue() -> Catalogue:
-    """The catalogue that comes with the package."""
-    text = resources.files("swsllm_nb").joinpath("catalogue.json").read_text("utf-8")
-    return catalogue_from_json(text, datetime.now(UTC).date())
+def _or(rate_pico: int | None, otherwise_pico: int) -> int:
+    return otherwise_pico if rate_pico is None else rate_pico
 
 
-def catalogue_from_json(text: str, day: date) -> Catalogue:
-    """The catalogue with the prices of a day. Raises ValueError for a price that is too fine."""
-    document = json.loads(text)
-    fields = frozenset(document["fields"])
-    return Catalogue(tuple(_model(row, fields, day) for row in document["models"]))
+_FROZEN: Final = {
+    "input": "input_pico",
+    "cached_input": "cached_input_pico",
+    "cache_write": "cache_write_pico",
+    "output": "output_pico",
+}
 
 
-def _model(row: dict[str, Any], fields: frozenset[str], day: date) -> Model:
-    known = [price for price in row["prices"] if date.fromisoformat(price["valid_from"]) <= day]
-    price = max(known, key=lambda version: date.fromisoformat(version["valid_from"]))
-    return Model(
-        id=row["id"],
-        aliases=tuple(row["aliases"]),
-        default=row["default"],
-        prices=Prices(
-            input_pico=_pico_per_token(price["input_usd"]),
-            output_pico=_pico_per_token(price["output_usd"]),
-            cached_input_pico=(
-                None
-                if price["cached_input_usd"] is None
-                else _pico_per_token(price["cached_input_usd"])
-            ),
-        ),
-        priced_from=date.fromisoformat(price["valid_from"]),
-        context_tokens=row["context_tokens"],
-        max_output_tokens=row["max_output_tokens"],
-        cap_field=row["cap_field"],
-        default_cap_tokens=row["default_cap_tokens"],
-        floor_cap_tokens=row["floor_cap_tokens"],
-        encoding=row["encoding"],
-        fields=fields | set(row["extra_fields"]),
-        unsupported=row["unsupported"],
-        shutdown_date=date.fromisoformat(row["shutdown_date"]) if row["shutdown_date"] else None,
-    )
+def _frozen_rates(rates: Rates) -> dict[str, int]:
+    stated = {short: getattr(rates, field) for short, field in _FROZEN.items()}
+    return {short: pico for short, pico in stated.items() if pico is not None}
 
 
-def _pico_per_token(usd_per_million_tokens: str) -> int:
-    per_token, rest = divmod(pico_from_usd(usd_per_million_tokens), 1_000_000)
-    if rest:
-        raise ValueError(f"${usd_per_million_tokens} per million tokens is too fine.")
-    return per_token
+def _thawed_rates(document: dict[str, int]) -> dict[str, Any]:
+    return {_FROZEN[short]: pico for short, pico in document.items()}

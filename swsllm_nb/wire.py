@@ -77,7 +77,7 @@ _TOKENS_LIMIT: Final = 10**9
 
 @dataclass(frozen=True)
 class Usage:
-    """The tokens of one call; cached ones are in the prompt's, reasoning in the completion's."""
+    """The tokens of one call: cached and written ones are of the prompt."""
 
     prompt_tokens: int
     completion_tokens: int
@@ -104,7 +104,8 @@ def usage_from_body(body: Any) -> Usage | None:
     if len(believed) != len(counts):
         return None
     usage = Usage(*believed)
-    return usage if usage.cached_tokens <= usage.prompt_tokens else None
+    parts = usage.cached_tokens + usage.cache_write_tokens
+    return usage if parts <= usage.prompt_tokens else None
 
 
 def _part(stated: dict[str, Any], name: str) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """A real proxy process for tests, and a look into its ledger."""
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
@@ -10,10 +11,12 @@ import urllib.request
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from swsllm_nb.proxy import books, staff
+from swsllm_nb.catalogue import packaged_rows
+from swsllm_nb.proxy import accounts, books, staff
 from swsllm_nb.proxy.settings import read_secret
 from swsllm_nb.proxy.store import Store, database_at
 from swsllm_nb.proxy.work import Work, ask
@@ -69,6 +72,11 @@ class RunningProxy:
 
         return self.ask(lambda store: store.read(rows))
 
+    def get(self, path: str) -> Any:
+        """The JSON of a page that needs no key."""
+        with urllib.request.urlopen(f"{self.base_url}{path}", timeout=30) as answer:
+            return json.load(answer)
+
     def assert_adds_up(self) -> None:
         """P2: budgets, spend and reserved are exactly the sums of their rows."""
         check = self.ask(lambda store: store.read(books.check))
@@ -92,6 +100,8 @@ def running_proxy(
 ) -> Iterator[RunningProxy]:
     """``swsllm serve`` on a free port; ended, and seen to have ended well, at exit."""
     folder.mkdir(parents=True, exist_ok=True)
+    if upstream != "practice":
+        asyncio.run(_keep_models_alive(folder, database))
     command = [sys.executable, "-m", "swsllm_nb", "serve", "--upstream", upstream]
     if database is not None:
         environment["SWSLLM_DATABASE"] = database
@@ -110,6 +120,15 @@ def running_proxy(
             yield RunningProxy(base_url, folder, process, database)
         finally:
             end(process)
+
+
+async def _keep_models_alive(folder: Path, database: str | None) -> None:
+    """As staff may: the tests' upstreams serve the course's models after their last day too."""
+    rows = {name: {**row, "shutdown_date": None} for name, row in packaged_rows().items()}
+    async with Store(database_at(folder, database)) as store:
+        known = await store.read(accounts.model_rows)
+        for name in rows.keys() - known:
+            await store.write(partial(accounts.set_model_row, name, rows[name], "a test"))
 
 
 def end(process: subprocess.Popen[str]) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from swsllm_nb.pricing import Bound, default_catalogue
+from swsllm_nb.catalogue import default_catalogue
+from swsllm_nb.pricing import Bound
 from swsllm_nb.proxy import accounts, books
 from swsllm_nb.proxy.accounts import NewAccount, NewKey
 from swsllm_nb.proxy.ledger import Intent

@@ -3,7 +3,9 @@
 import asyncio
 import csv
 import io
+import re
 from collections.abc import Awaitable, Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +13,14 @@ import httpx2
 import pytest
 from fake_openai import FakeOpenAI, Scripted
 
-from swsllm_nb.pricing import default_catalogue
+from swsllm_nb.catalogue import packaged_rows
 from swsllm_nb.proxy import books, staff
 from swsllm_nb.proxy.app import create_app
 from swsllm_nb.proxy.auth import Secret
+from swsllm_nb.proxy.offer import Offer
 from swsllm_nb.proxy.store import Store, database_at
 from swsllm_nb.proxy.upstream import HttpUpstream
+from swsllm_nb.proxy.upstreams import Upstreams
 
 SECRET = Secret.of_text("1:" + "s" * 40)
 QUESTION = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "Hi"}]}
@@ -24,7 +28,9 @@ QUESTION = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "Hi
 Act = Callable[[httpx2.AsyncClient], Awaitable[Any]]
 
 
-def run(folder: Path, act: Act, *scripts: Scripted, prefix: str = "/course") -> Any:
+def run(
+    folder: Path, act: Act, *scripts: Scripted, prefix: str = "/course", offer: Offer | None = None
+) -> Any:
     """Let a client with a key act on an application over a scripted upstream."""
 
     async def running(base_url: str) -> Any:
@@ -32,9 +38,9 @@ def run(folder: Path, act: Act, *scripts: Scripted, prefix: str = "/course") -> 
         async with upstream, Store(database_at(folder, None)) as store:
             made = await staff.add_account(store, SECRET, "ada", "5.00", author="a test")
             app = create_app(
-                catalogue=default_catalogue(),
+                offer=offer or Offer(ages=False),
                 store=store,
-                upstream=upstream,
+                upstreams=Upstreams((upstream,)),
                 secret=SECRET,
                 prefix=prefix,
             )
@@ -79,7 +85,7 @@ def test_every_path_answers_under_the_prefix_and_without_it_with_and_without_v1(
     ("method", "path", "status"),
     [
         ("GET", "/nowhere", 404),
-        ("GET", "/chat/completions", 404),
+        ("GET", "/chat/completions", 405),
         ("POST", "/models", 405),
         ("GET", "/models/gpt-5", 404),
         ("GET", "/coursework/models", 404),
@@ -101,6 +107,53 @@ def test_what_is_not_there_or_not_understood_is_an_openai_shaped_error(
     answer = run(tmp_path, act)
     assert answer.status_code == status
     assert set(answer.json()["error"]) == {"message", "type", "param", "code"}
+
+
+@pytest.mark.parametrize(
+    "path", ["/chat/completions", "/models", "/models/gpt-4o-mini", "/account", "/usage", "/readyz"]
+)
+def test_options_tells_the_methods_and_head_is_get_without_a_body(
+    tmp_path: Path, path: str
+) -> None:
+    async def act(client: httpx2.AsyncClient) -> None:
+        options = await client.options(path)
+        assert (options.status_code, options.content) == (204, b"")
+        told = {method.strip() for method in options.headers["allow"].split(",")}
+        asked = {"POST"} if path == "/chat/completions" else {"GET", "HEAD"}
+        assert told == asked | {"OPTIONS"}
+        get, head = await client.get(path), await client.head(path)
+        assert head.status_code == get.status_code
+        assert head.headers["content-type"] == get.headers["content-type"]
+
+    run(tmp_path, act)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/models"), ("GET", "/readyz"), ("GET", "/nowhere"), ("OPTIONS", "/nowhere"),
+        ("GET", "/account"), ("GET", "/chat/completions"), ("OPTIONS", "/chat/completions"),
+        ("POST", "/chat/completions"), ("POST", "/models"),
+    ],
+)  # fmt: skip
+def test_every_answer_has_an_id_of_its_own_and_says_how_long_it_took(
+    tmp_path: Path, method: str, path: str
+) -> None:
+    async def act(client: httpx2.AsyncClient) -> list[str]:
+        answers = [await client.request(method, path, content=b"") for _ in range(2)]
+        assert all(answer.headers["openai-processing-ms"].isdigit() for answer in answers)
+        return [answer.headers["x-request-id"] for answer in answers]
+
+    one, other = run(tmp_path, act)
+    assert one != other
+    assert re.fullmatch("req_[0-9a-f]{32}", one)
+
+
+def test_an_unknown_path_has_no_options(tmp_path: Path) -> None:
+    async def act(client: httpx2.AsyncClient) -> int:
+        return (await client.options("/nowhere")).status_code
+
+    assert run(tmp_path, act) == 404
 
 
 @pytest.mark.parametrize("path", ["/account", "/usage"])
@@ -232,3 +285,48 @@ def test_a_fault_of_the_proxy_is_an_openai_shaped_error_without_details(
     assert answer.json()["error"]["code"] == "proxy_failed"
     assert "secret" not in answer.text
     assert "a secret detail" in caplog.text
+
+
+def test_models_tell_when_they_end_what_follows_and_who_serves_them(tmp_path: Path) -> None:
+    rows = packaged_rows()
+    mini = {**rows["gpt-4o-mini-2024-07-18"], "serve_by_successor": True, "successor": "gpt-4o"}
+    long = {"above_tokens": 9000, "input_usd": "5", "output_usd": "6", "cached_input_usd": "1"}
+    (price,) = rows["gpt-4o-2024-11-20"]["prices"]
+    other = {
+        **rows["gpt-4o-2024-11-20"],
+        "shutdown_date": None,
+        "prices": [{**price, "long_prompts": long}],
+    }
+
+    async def staff_rows() -> Any:
+        return {row["id"]: row for row in (mini, other)}
+
+    offer = Offer(ages=True, today=lambda: date(2027, 1, 14))
+    asyncio.run(offer.refresh(staff_rows))
+
+    async def act(client: httpx2.AsyncClient) -> None:
+        listed = (await client.get("/models")).json()["data"]
+        assert [(row["id"], row["served_by"]) for row in listed] == [
+            ("gpt-4o-mini-2024-07-18", "gpt-4o-2024-11-20"),
+            ("gpt-4o-2024-11-20", None),
+        ]
+        one = (await client.get("/models/gpt-4o-mini")).json()
+        assert one == listed[0]
+        assert (one["shutdown_date"], one["successor"]) == ("2027-01-14", "gpt-4o")
+        assert (one["input_usd_per_million"], one["cached_input_usd_per_million"]) == ("2.50", None)
+        assert one["long_prompts"] == {
+            "above_tokens": 9000,
+            "input_usd_per_million": "5.00",
+            "cached_input_usd_per_million": "1.00",
+            "cache_write_usd_per_million": None,
+            "output_usd_per_million": "6.00",
+        }
+        for name in ("o3-mini", "gpt-6-luna"):
+            gone = await client.get(f"/models/{name}")
+            assert gone.status_code == 404
+            assert gone.json()["error"]["code"] == "model_not_found"
+        await client.post("/chat/completions", json=QUESTION)
+        (_, row) = (await client.get("/usage")).json()["data"]
+        assert row["model"] == "gpt-4o-2024-11-20"
+
+    run(tmp_path, act, offer=offer)

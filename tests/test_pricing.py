@@ -1,22 +1,14 @@
 """What a call costs and what it can cost at most."""
 
-import json
-from datetime import date
-from importlib import resources
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from swsllm_nb.catalogue import default_catalogue
 from swsllm_nb.money import usd_text
-from swsllm_nb.pricing import (
-    Bound,
-    Prices,
-    bound,
-    catalogue_from_json,
-    cost,
-    default_catalogue,
-)
+from swsllm_nb.pricing import Bound, LongPrompts, Prices, Rates, bound, cost
 from swsllm_nb.wire import Usage
 
 MINI = default_catalogue().default
@@ -48,24 +40,40 @@ def test_cached_tokens_cost_their_own_price_or_the_full_one() -> None:
     usage = Usage(prompt_tokens=100, completion_tokens=1, cached_tokens=60)
     assert cost(Prices(10, 100), usage) == 100 * 10 + 100
     assert cost(Prices(10, 100, cached_input_pico=5), usage) == 40 * 10 + 60 * 5 + 100
+    assert cost(Prices(10, 100, cached_input_pico=0), usage) == 40 * 10 + 100
 
 
-def test_a_price_finer_than_a_pico_dollar_per_token_is_refused() -> None:
-    document = json.loads(resources.files("swsllm_nb").joinpath("catalogue.json").read_text())
-    document["models"][0]["prices"][0]["input_usd"] = "0.1500001"
-    with pytest.raises(ValueError, match="too fine"):
-        catalogue_from_json(json.dumps(document), date(2026, 11, 23))
+def test_tokens_written_to_the_cache_cost_their_own_price_or_the_full_one() -> None:
+    usage = Usage(100, 1, cached_tokens=60, cache_write_tokens=30)
+    assert cost(Prices(10, 100), usage) == 100 * 10 + 100
+    assert cost(Prices(10, 100, 1, 12), usage) == 10 * 10 + 60 * 1 + 30 * 12 + 100
 
 
-def test_a_new_price_holds_from_its_day_on_and_not_before() -> None:
-    document = json.loads(resources.files("swsllm_nb").joinpath("catalogue.json").read_text())
-    prices = document["models"][0]["prices"]
-    prices.append({**prices[0], "valid_from": "2027-01-01", "input_usd": "9"})
-    before, after = (
-        catalogue_from_json(json.dumps(document), day).models[0].prices.input_pico
-        for day in (date(2026, 12, 31), date(2027, 1, 1))
+TIERED = Prices(10, 100, 1, 12, LongPrompts(1000, Rates(20, 150, 2)))
+
+
+def test_a_prompt_above_the_threshold_makes_the_whole_call_dearer() -> None:
+    assert cost(TIERED, Usage(1000, 1, 100, 200)) == 700 * 10 + 100 * 1 + 200 * 12 + 100
+    assert cost(TIERED, Usage(1001, 1, 100, 200)) == 701 * 20 + 100 * 2 + 200 * 20 + 150
+
+
+def test_a_bound_up_to_the_threshold_knows_the_base_rates_alone() -> None:
+    model = replace(MINI, prices=TIERED)
+    below, above = bound(model, 1000), bound(model, 1001)
+    assert (below.prompt_pico, below.pico_per_cap_token) == (1000 * 12, 100)
+    assert (above.prompt_pico, above.pico_per_cap_token) == (1001 * 20, 150)
+    cheaper = replace(TIERED, long_prompts=LongPrompts(1000, Rates(1, 1)))
+    either = bound(replace(MINI, prices=cheaper), 1001)
+    assert (either.prompt_pico, either.pico_per_cap_token) == (1001 * 12, 100)
+
+
+def test_the_frozen_prices_are_short_and_thaw_to_the_same() -> None:
+    assert MINI.prices.frozen == '{"input":150000,"output":600000}'
+    assert TIERED.frozen == (
+        '{"input":10,"cached_input":1,"cache_write":12,"output":100,'
+        '"long":{"above":1000,"input":20,"cached_input":2,"output":150}}'
     )
-    assert (before, after) == (150_000, 9_000_000)
+    assert TIERED.frozen is TIERED.frozen
 
 
 def test_without_a_stated_maximum_the_rows_default_may_be_lowered_to_its_floor() -> None:
@@ -106,13 +114,46 @@ def test_the_affordable_cap_is_the_largest_that_fits(call: Bound, available_pico
         assert cap == call.cap_tokens or call.hold_pico(cap + 1) > available_pico
 
 
-@given(st.integers(0, 100_000), st.integers(1, 16_384), st.integers(1, 8), st.data())
-def test_a_settlement_never_exceeds_its_hold(
-    prompt: int, cap: int, choices: int, draw: st.DataObject
-) -> None:
-    call = bound(MINI, prompt, stated_cap=cap, choices=choices)
-    used = Usage(
-        prompt_tokens=draw.draw(st.integers(0, prompt)),
-        completion_tokens=draw.draw(st.integers(0, call.cap_tokens * choices)),
+PICO = st.integers(0, 10**8)
+RATES = {
+    "input_pico": PICO,
+    "output_pico": PICO,
+    "cached_input_pico": st.none() | PICO,
+    "cache_write_pico": st.none() | PICO,
+}
+LONG = st.builds(LongPrompts, st.integers(1, 100_000), st.builds(Rates, **RATES))
+PRICES = st.builds(Prices, **RATES, long_prompts=st.none() | LONG)
+
+
+@st.composite
+def usages(draw: st.DrawFn, prompt: int, completion: int) -> Usage:
+    """A usage within the bounds that a call was held for."""
+    used = draw(st.integers(0, prompt))
+    cached = draw(st.integers(0, used))
+    return Usage(
+        used, draw(st.integers(0, completion)), cached, draw(st.integers(0, used - cached))
     )
-    assert cost(MINI.prices, used) <= call.hold_pico(call.cap_tokens)
+
+
+@given(PRICES)
+def test_whatever_the_prices_thawing_gives_them_back(prices: Prices) -> None:
+    assert Prices.thaw(prices.frozen) == prices
+
+
+@given(PRICES, st.integers(0, 100_000), st.integers(1, 16_384), st.integers(1, 8), st.data())
+def test_a_settlement_never_exceeds_its_hold(
+    prices: Prices, prompt: int, cap: int, choices: int, data: st.DataObject
+) -> None:
+    call = bound(replace(MINI, prices=prices), prompt, stated_cap=cap, choices=choices)
+    used = data.draw(usages(prompt, call.cap_tokens * choices))
+    charged = cost(prices, used)
+    assert type(charged) is int
+    assert 0 <= charged <= call.hold_pico(call.cap_tokens)
+
+
+@given(PRICES, st.data())
+def test_more_answer_never_costs_less(prices: Prices, data: st.DataObject) -> None:
+    used = data.draw(usages(200_000, 1000))
+    more = replace(used, completion_tokens=used.completion_tokens + 1)
+    rate = prices.rates_of(used.prompt_tokens).output_pico
+    assert cost(prices, more) == cost(prices, used) + rate

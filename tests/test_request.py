@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from swsllm_nb.pricing import default_catalogue
 from swsllm_nb.proxy.auth import Secret
 from swsllm_nb.proxy.errors import BadRequest
+from swsllm_nb.proxy.offer import Offer
 from swsllm_nb.proxy.request import ChatRequest, read_chat_request
 from swsllm_nb.tokens import count_tokens, o200k_base
 
@@ -18,7 +18,7 @@ LONG = "a long text of many words " * 40
 def read(messages: Any = None, **members: Any) -> ChatRequest:
     given = [{"role": "user", "content": "Hi"}] if messages is None else messages
     body = {"model": "gpt-4o-mini", "messages": given, **members}
-    return read_chat_request(json.dumps(body).encode(), default_catalogue())
+    return read_chat_request(json.dumps(body).encode(), Offer(ages=False))
 
 
 def bytes_of(value: Any) -> int:
@@ -102,7 +102,7 @@ def test_choices_and_stated_maximum_are_read() -> None:
 )
 def test_a_body_that_could_be_read_in_two_ways_or_for_ever_is_refused(body: str, part: str) -> None:
     with pytest.raises(BadRequest, match=part):
-        read_chat_request(body.encode(), default_catalogue())
+        read_chat_request(body.encode(), Offer(ages=False))
 
 
 @pytest.mark.parametrize(
@@ -122,6 +122,21 @@ def test_what_nobody_can_bound_is_refused_by_name(members: dict[str, Any], param
     with pytest.raises(BadRequest) as refused:
         read(**members)
     assert refused.value.param == param
+
+
+def test_a_reasoning_model_gets_its_cap_in_its_own_field() -> None:
+    request = read(model="o3-mini", max_completion_tokens=900)
+    body = json.loads(request.upstream_body(900, "someone"))
+    assert body["model"] == "o3-mini-2025-01-31"
+    assert body["max_completion_tokens"] == 900
+    assert "max_tokens" not in body
+
+
+@pytest.mark.parametrize("field", ["temperature", "max_tokens"])
+def test_what_a_reasoning_model_does_not_know_is_refused(field: str) -> None:
+    with pytest.raises(BadRequest, match="not supported with this model") as refused:
+        read(model="o3-mini", **{field: 1})
+    assert refused.value.param == field
 
 
 def test_another_secret_knows_no_key_and_gives_another_pseudonym() -> None:

@@ -1,6 +1,7 @@
 """What a call is charged, from what was learned of it and however it ended."""
 
 import asyncio
+import json
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 from stores import Place, intent, run
 
+from swsllm_nb.proxy.body import Told, read_told
 from swsllm_nb.proxy.ledger import Hold
 from swsllm_nb.proxy.pace import Rate
 from swsllm_nb.proxy.settlement import Settlement
@@ -18,15 +20,19 @@ BUDGET_PICO = 10**9
 HOLD_PICO = 10**8
 
 
-def chunk(prompt: int, completion: int, choices: Any = None) -> dict[str, Any]:
-    return {
+def chunk(prompt: Any, completion: int, choices: Any = None, tier: str | None = None) -> Told:
+    document = {
         "choices": [{"index": 0}] if choices is None else choices,
         "usage": {"prompt_tokens": prompt, "completion_tokens": completion},
+        "service_tier": tier,
     }
+    told = read_told(json.dumps(document).encode())
+    assert told is not None
+    return told
 
 
 def settlement_of(hold_pico: int = HOLD_PICO) -> Settlement:
-    from swsllm_nb.pricing import default_catalogue
+    from swsllm_nb.catalogue import default_catalogue
 
     model = default_catalogue().default
     hold = Hold("req_1", 1, model.id, model.prices, 100, hold_pico, Rate(120, 119, 0.5))
@@ -58,6 +64,28 @@ def test_the_usage_of_a_chunk_without_choices_is_the_last_word() -> None:
     settlement.sent()
     settlement.learn(chunk(10, 2, choices=[]))
     assert settlement.outcome.state == "settled"
+
+
+def test_a_tier_that_nobody_asked_for_is_a_breach_whatever_it_costs() -> None:
+    settlement = settlement_of()
+    settlement.sent()
+    settlement.learn(chunk(10, 2, choices=[], tier="default"))
+    assert settlement.outcome.breach is None
+    settlement.learn(chunk(10, 2, choices=[], tier="priority"))
+    assert settlement.outcome.breach == "service_tier"
+
+
+def test_a_cost_above_the_hold_is_a_breach_and_charged() -> None:
+    settlement = settlement_of(hold_pico=10)
+    settlement.learn(chunk(10, 2, choices=[]))
+    assert settlement.outcome.charged_pico == 10 * 150_000 + 2 * 600_000
+    assert settlement.outcome.breach == "bound"
+
+
+def test_the_outcome_names_the_upstream_that_served() -> None:
+    settlement = settlement_of()
+    settlement.upstream = "second.example.org"
+    assert settlement.outcome.upstream == "second.example.org"
 
 
 def test_counts_only_grow() -> None:
@@ -97,7 +125,7 @@ def test_a_broken_bound_is_charged_in_truth_and_said_loudly(
 def test_a_database_that_is_locked_when_the_call_ends_is_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("swsllm_nb.proxy.sqlite._BUSY_TIMEOUT_SECONDS", 0.05)
+    monkeypatch.setattr("swsllm_nb.proxy.commits.BUSY_TIMEOUT_SECONDS", 0.05)
     monkeypatch.setattr("swsllm_nb.proxy.settlement.COMMIT_PATIENCE_SECONDS", 0.2)
 
     async def act(store: Store, holder: KeyHolder) -> None:

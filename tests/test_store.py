@@ -126,7 +126,7 @@ def test_a_minute_has_as_many_calls_as_its_limit_says_and_a_clock_that_jumped_lo
         with pytest.raises(TooManyCalls, match="3 calls within a minute") as refused:
             await store.reserve(intent(holder, 3, 1))
         assert 18 <= refused.value.retry_after_seconds <= 20
-        await execute(store, "UPDATE accounts SET paced_until = '2099-01-01T00:00:00.000000Z'")
+        await execute(store, "UPDATE accounts SET paced_until_micros = paced_until_micros * 2")
         assert (await store.reserve(intent(holder, 4, 1))).rate.remaining == 2
 
     run(place, act, per_minute=3)
@@ -232,7 +232,7 @@ def test_usage_that_is_learned_after_a_sweep_becomes_one_adjustment(place: Place
         for _ in range(2):
             account = await store.close_hold(hold, Outcome("settled", 100, Usage(1, 1)))
             assert (account.spend_pico, account.reserved_pico, account.in_flight) == (100, 0, 0)
-        rows = (await store.read(lambda: books.usage(account.id))).rows
+        rows = (await store.read(lambda: books.usage(holder.account.id))).rows
         assert [row["kind"] for row in rows] == ["grant", "call", "adjustment"]
         assert rows[2]["adjusts_id"] == rows[1]["id"]
 

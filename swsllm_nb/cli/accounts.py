@@ -9,7 +9,7 @@ from swsllm_nb.cli.place import Place, author, json_option, place_options, show
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from swsllm_nb.proxy.ledger import Account
+    from swsllm_nb.proxy.standing import Account
     from swsllm_nb.proxy.work import Work
 
 __all__ = ["account", "budget", "key"]

@@ -1,10 +1,14 @@
 """``swsllm course``, ``swsllm model`` and ``swsllm ledger``."""
 
 import sys
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from swsllm_nb.cli.place import Place, json_option, place_options, show
+from swsllm_nb.cli.place import Place, author, json_option, place_options, show
+
+if TYPE_CHECKING:
+    from swsllm_nb.proxy.work import Work
 
 __all__ = ["course", "ledger", "model"]
 
@@ -46,6 +50,68 @@ def course_set(cap: str, place: Place, as_json: bool) -> None:
 @click.group()
 def model() -> None:
     """The catalogue: models, prices, limits."""
+
+
+@model.command("list")
+@place_options
+@json_option
+def model_list(place: Place, as_json: bool) -> None:
+    """All models with their prices, limits and shut-down dates, also those switched off."""
+    from swsllm_nb.catalogue import overlaid
+    from swsllm_nb.proxy import accounts
+    from swsllm_nb.proxy.models import listed_models
+    from swsllm_nb.proxy.offer import utc_today
+
+    changed = place.act(lambda store, _: store.read(accounts.model_rows)) if place.exists else {}
+    rows = listed_models(overlaid(changed), utc_today())
+    fields = ("model", "enabled", "input_usd", "output_usd", "shutdown_date", "successor")
+    show(rows if as_json else [{name: row[name] for name in fields} for row in rows], as_json)
+
+
+@model.command("set")
+@click.argument("name")
+@click.option("--enable/--disable", "enabled", default=None, help="Offer it, or do not.")
+@click.option("--default", is_flag=True, default=None, help="Take it where none is named.")
+@click.option("--input", "input_usd", help="Dollars per million tokens, such as 0.15.")
+@click.option("--cached-input", "cached_input_usd", help='As long as none is known: "".')
+@click.option("--cache-write", "cache_write_usd", help='As long as none is known: "".')
+@click.option("--output", "output_usd")
+@click.option("--valid-from", help="First day of these prices; default: today.")
+@click.option("--source", help="Where the prices are from.")
+@click.option("--context", "context_tokens", type=int, help="Tokens of prompt and answer.")
+@click.option("--max-output", "max_output_tokens", type=int)
+@click.option("--default-cap", "default_cap_tokens", type=int, help="Where no maximum is asked.")
+@click.option("--floor-cap", "floor_cap_tokens", type=int, help="The least a budget lowers it to.")
+@click.option("--shutdown-date", help='Last day plus one, such as 2027-01-14; "" for none.')
+@click.option("--successor", help='The model to name when this is gone; "" for none.')
+@click.option("--serve-by-successor/--do-not-serve", "serve_by_successor", default=None)
+@click.option("--upstream-model", help="The dated snapshot that is asked for upstream.")
+@place_options
+@json_option
+def model_set(name: str, place: Place, as_json: bool, **words: Any) -> None:
+    """Change a model; what is not stated stays. A price is a version: what held before is kept."""
+    from swsllm_nb.catalogue import overlaid
+    from swsllm_nb.proxy import accounts
+    from swsllm_nb.proxy.models import changed_row, listed_models
+    from swsllm_nb.proxy.offer import utc_today
+
+    changes = {
+        field: word or None if word == "" else word
+        for field, word in words.items()
+        if word is not None
+    }
+    if not changes:
+        raise ValueError(
+            "Nothing to change was stated; 'swsllm model set --help' shows what can be."
+        )
+
+    def act() -> "Work[dict[str, Any]]":
+        rows = overlaid((yield from accounts.model_rows()))
+        row = changed_row(rows, name, today=utc_today(), **changes)
+        yield from accounts.set_model_row(row["id"], row, author())
+        return listed_models({row["id"]: row}, utc_today())[0]
+
+    show(place.act(lambda store, _: store.write(act), create=True), as_json)
 
 
 @click.group()

@@ -50,8 +50,11 @@ class Place:
         from swsllm_nb.proxy.staff import check_secret
         from swsllm_nb.proxy.store import Store, database_at
 
-        if not create:
-            self._must_exist()
+        if not create and not self.exists:
+            raise ValueError(
+                f"There is no course in {self.folder} yet. 'swsllm account add' and 'swsllm serve' "
+                "make one; was another --data meant?"
+            )
         secret = settings.read_secret(self.folder)
 
         async def run() -> Result:
@@ -61,14 +64,11 @@ class Place:
 
         return asyncio.run(run())
 
-    def _must_exist(self) -> None:
+    @property
+    def exists(self) -> bool:
         from swsllm_nb.proxy.sqlite import DATABASE_NAME
 
-        if self.database is None and not (self.folder / DATABASE_NAME).exists():
-            raise ValueError(
-                f"There is no course in {self.folder} yet. 'swsllm account add' and 'swsllm serve' "
-                "make one; was another --data meant?"
-            )
+        return self.database is not None or (self.folder / DATABASE_NAME).exists()
 
 
 def place_options(command: Callable[..., Any]) -> Callable[..., Any]:

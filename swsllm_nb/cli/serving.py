@@ -35,7 +35,7 @@ def lab(notebooks: Path | None, port: int | None, no_browser: bool, folder: Path
     told = settings.Settings(
         folder=chosen,
         secret=settings.read_secret(chosen),
-        upstream=settings.PRACTICE,
+        upstreams=(settings.PRACTICE,),
         port=0,
     )
     opened = Lab(notebook_folder(notebooks), jupyter_port=port, browser=not no_browser)
@@ -45,10 +45,13 @@ def lab(notebooks: Path | None, port: int | None, no_browser: bool, folder: Path
 @click.command()
 @click.option(
     "--upstream",
+    "upstreams",
     envvar="SWSLLM_UPSTREAM",
     required=True,
-    help="'practice', or the base URL of an OpenAI-compatible server. "
-    "Its key is read from SWSLLM_UPSTREAM_KEY.",
+    multiple=True,
+    help="'practice', or the base URL of an OpenAI-compatible server. Its key is read from "
+    "SWSLLM_UPSTREAM_KEY. Several, the preferred one first, as NAME=URL, each with its "
+    "SWSLLM_UPSTREAM_KEY_<NAME>.",
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
@@ -61,7 +64,9 @@ def lab(notebooks: Path | None, port: int | None, no_browser: bool, folder: Path
     help="Serving processes; more than one needs --database.",
 )
 @place_options
-def serve(upstream: str, host: str, port: int, prefix: str, workers: int, place: Place) -> None:
+def serve(
+    upstreams: tuple[str, ...], host: str, port: int, prefix: str, workers: int, place: Place
+) -> None:
     """Run the proxy. Prints its base URL on the first line."""
     from swsllm_nb.proxy import settings
     from swsllm_nb.proxy import workers as serving
@@ -69,16 +74,17 @@ def serve(upstream: str, host: str, port: int, prefix: str, workers: int, place:
     told = settings.Settings(
         folder=place.folder,
         secret=settings.read_secret(place.folder),
-        upstream=upstream,
-        upstream_key=settings.read_upstream_key(),
+        upstreams=settings.read_upstreams(upstreams),
         host=host,
         port=port,
         prefix=prefix.rstrip("/"),
         database=place.database,
         workers=workers,
     )
-    if told.upstream != settings.PRACTICE and told.upstream_key is None:
-        click.echo("SWSLLM_UPSTREAM_KEY is not set: the upstream is asked without a key.", err=True)
+    for one in told.upstreams:
+        if one != settings.PRACTICE and one.key is None:
+            missing = f"There is no key for {one.name}: it is asked without one."
+            click.echo(f"{missing} Is SWSLLM_UPSTREAM_KEY set?", err=True)
     serving.run(told, click.echo, lambda sentence: click.echo(sentence, err=True))
 
 

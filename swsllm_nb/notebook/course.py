@@ -8,12 +8,12 @@ from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from swsllm_nb.catalogue import default_catalogue
 from swsllm_nb.money import pico_from_usd, usd_text
 from swsllm_nb.notebook.attempt import Ticket
 from swsllm_nb.notebook.calls import Call, CallLog, Whereabouts, log_path
 from swsllm_nb.notebook.connection import Connection, find_connection
 from swsllm_nb.notebook.errors import CallFailed, Interrupted, LLMError, explain
-from swsllm_nb.pricing import default_catalogue
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from swsllm_nb.pricing import default_catalogue
+from swsllm_nb.catalogue import default_catalogue
 from swsllm_nb.wire import INSUFFICIENT_QUOTA, RATE_LIMIT_EXCEEDED
 
 if TYPE_CHECKING:

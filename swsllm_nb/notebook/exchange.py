@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
-from swsllm_nb import wire
+from swsllm_nb import pricing, wire
+from swsllm_nb.catalogue import default_catalogue
 from swsllm_nb.money import pico_from_usd
 from swsllm_nb.notebook.calls import Call, Whereabouts
-from swsllm_nb.pricing import cost, default_catalogue
 from swsllm_nb.sse import DONE, Event, Scanner
 from swsllm_nb.wire import Usage, usage_from_body
 
@@ -158,7 +158,7 @@ class Exchange:
         model = find(self._model_served) or find(_text(self._body.get("model")))
         if usage is None or model is None:
             return None, "unknown"
-        return cost(model.prices, usage), "estimated" if estimated else "computed"
+        return pricing.cost(model.prices, usage), "estimated" if estimated else "computed"
 
     def _text(self) -> str:
         return "".join(self._texts)

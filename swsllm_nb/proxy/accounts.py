@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from swsllm_nb.money import usd_text
-from swsllm_nb.proxy.ledger import ACCOUNT, Account, account_of_row, adjust, locked_account
+from swsllm_nb.proxy.ledger import adjust, locked_account
+from swsllm_nb.proxy.standing import ACCOUNT, Account, account_of_row
 from swsllm_nb.proxy.work import Work, ask
 
 __all__ = [

@@ -1,47 +1,98 @@
 """The proxy as one ASGI application: the completions path, and the views around it."""
 
-import asyncio
 import logging
+import time
+from collections.abc import MutableMapping
+from random import Random
+from typing import Any
 
-from swsllm_nb.pricing import Catalogue
+from swsllm_nb.proxy.access import Callers
 from swsllm_nb.proxy.asgi import App, Client, Receive, Scope, Send
 from swsllm_nb.proxy.auth import Secret
+from swsllm_nb.proxy.calllog import CallLog
 from swsllm_nb.proxy.completions import Completions
-from swsllm_nb.proxy.errors import ProxyFault
+from swsllm_nb.proxy.errors import MethodNotAllowed, ProxyFault
+from swsllm_nb.proxy.offer import Offer
 from swsllm_nb.proxy.store import Store
-from swsllm_nb.proxy.upstream import CONNECTIONS, Upstream
+from swsllm_nb.proxy.turns import Turns
+from swsllm_nb.proxy.upstream import CONNECTIONS
+from swsllm_nb.proxy.upstreams import Upstreams
 from swsllm_nb.proxy.views import create_views
 
 __all__ = ["create_app"]
 
-log = logging.getLogger(__name__)
+_COMPLETIONS_METHODS = (b"allow", b"POST, OPTIONS")
+
+_faults = logging.getLogger(__name__)
 
 
 def create_app(
-    *, catalogue: Catalogue, store: Store, upstream: Upstream, secret: Secret, prefix: str = ""
+    *,
+    offer: Offer,
+    store: Store,
+    upstreams: Upstreams,
+    secret: Secret,
+    prefix: str = "",
+    log: CallLog | None = None,
 ) -> App:
     """Serves under ``prefix`` and, for a front proxy that strips it, without; with and without /v1.
 
-    ``prefix`` is empty or begins with a slash and ends without one.
+    ``prefix`` is empty or begins with a slash and ends without one. ``log`` gets a line per call.
     """
-    slots = asyncio.Semaphore(CONNECTIONS)
-    completions = Completions(catalogue, store, upstream, secret, slots)
-    views = create_views(catalogue, store, secret, upstream.name)
+    callers = Callers(secret, store)
+    completions = Completions(offer, store, upstreams, callers, Turns(CONNECTIONS), log)
+    views = create_views(offer, store, secret, upstreams.names)
+    numbers = Random()  # noqa: S311  an id has to be unique, not secret
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
+        # Ids that grow with time lie side by side in the ledger's index, however long it is.
+        number = numbers.getrandbits(64)
+        client = Client(send, f"req_{time.time_ns():016x}{number:016x}")
         path = _inside(_inside(scope["path"], prefix), "/v1").rstrip("/") or "/"
-        client = Client(send)
-        target = completions if path == "/chat/completions" and scope["method"] == "POST" else views
         try:
-            await target({**scope, "path": path, "root_path": ""}, receive, client.pass_on)
+            if path != "/chat/completions":
+                answer = _with_options(scope["method"], client)
+                await views({**scope, "path": path, "root_path": ""}, receive, answer)
+            elif scope["method"] == "POST":
+                await completions(scope, receive, client)
+            else:
+                await _other_method(scope["method"], client)
         except Exception:
-            log.exception("%s %s failed", scope["method"], path)
+            _faults.exception("%s %s failed", scope["method"], path)
             if not client.started:
-                await client.refuse(ProxyFault("The proxy itself failed. Please try again."), [])
+                await client.refuse(ProxyFault("The proxy itself failed. Please try again."))
 
     return app
+
+
+async def _other_method(method: str, client: Client) -> None:
+    if method == "OPTIONS":
+        await client.start(204, [_COMPLETIONS_METHODS])
+        await client.end()
+        return
+    error = MethodNotAllowed(
+        f"Not allowed to {method[:20]} on /chat/completions. Send your question with POST."
+    )
+    await client.refuse(error, [_COMPLETIONS_METHODS])
+
+
+def _with_options(method: str, client: Client) -> Send:
+    """How a view answers; one that only says which methods it has has answered OPTIONS."""
+    if method != "OPTIONS":
+        return client.pass_on
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.start" and message["status"] == 405:
+            allowed = next(value for name, value in message["headers"] if name == b"allow")
+            await client.start(204, [(b"allow", allowed + b", OPTIONS")])
+        elif client.status == 204:
+            await client.end()
+        else:
+            await client.pass_on(message)
+
+    return send
 
 
 def _inside(path: str, prefix: str) -> str:

@@ -1,43 +1,68 @@
-"""The top level of a JSON body: each member with its value and with the text it had.
+"""JSON as the calls' path reads it: a request's top level, and what an answer tells (msgspec).
 
-A name that occurs twice in one object is refused at every level: which of the two counts differs
-between servers, and only one of them would have been priced.
+A name that occurs twice in one object of a request is refused at every level: which of the two
+counts differs between servers, and only one of them would have been priced.
 """
 
 import json
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from swsllm_nb.proxy.errors import BadRequest
 
-__all__ = ["Member", "read_members"]
+__all__ = ["Members", "Told", "read_members", "read_told", "write_members"]
 
-_BLANK = re.compile(r"[ \t\n\r]*")
 _MEMBERS_LIMIT = 100
 _DEPTH_LIMIT = 64
 
 
-@dataclass(frozen=True)
-class Member:
-    """A top-level member: its value, and the text it had."""
+@dataclass(frozen=True, slots=True)
+class Members:
+    """The top level of a request's body: each member's value, and the bytes it had."""
 
-    value: Any
-    text: str
+    values: Mapping[str, Any]
+    raw: Mapping[str, msgspec.Raw]
+
+
+class Told(msgspec.Struct):
+    """What the proxy reads of an answer or a chunk; None, or no bytes, is what was not told."""
+
+    choices: msgspec.Raw = msgspec.Raw()
+    usage: Any = None
+    service_tier: Any = None
+    error: Any = None
+
+    @property
+    def is_without_choices(self) -> bool:
+        """Whether this is the event that only tells the usage."""
+        return bytes(self.choices).split() in ([b"[]"], [b"[", b"]"])
+
+    @property
+    def is_completion(self) -> bool:
+        return bool(bytes(self.choices))
 
 
 class _NotUsable(ValueError):
     """Says of the body what is wrong with it."""
 
 
-def read_members(body: bytes) -> Mapping[str, Member]:
+_raw_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_told = msgspec.json.Decoder(Told)
+
+
+def read_members(body: bytes) -> Members:
     """The members of the object that ``body`` is. Raises BadRequest for anything else."""
     try:
-        return dict(_members(body.decode("utf-8")))
+        return _members(body)
     except RecursionError:
         fault = "it is nested too deeply"
-    except (_NotUsable, json.JSONDecodeError, UnicodeDecodeError) as error:
+    except json.JSONDecodeError as error:
+        follows = error.msg == "Extra data"
+        fault = "something follows the object" if follows else str(error)
+    except (_NotUsable, msgspec.DecodeError, UnicodeDecodeError) as error:
         fault = str(error)
     except ValueError:
         fault = "a number in it is too long"
@@ -47,46 +72,43 @@ def read_members(body: bytes) -> Mapping[str, Member]:
     )
 
 
-def _members(text: str) -> Iterator[tuple[str, Member]]:
-    """The members of the object that ``text`` is. Raises ValueError, also for a name used twice."""
-    decoder = json.JSONDecoder(parse_constant=_refuse_constant, object_pairs_hook=_unique)
-    position = _expect(text, "{", 0)
-    seen: set[str] = set()
-    while True:
-        if not seen and text.startswith("}", position):
-            position = _expect(text, "}", position)
-            break
-        name, position = decoder.raw_decode(text, position)
-        if not isinstance(name, str):
-            raise _NotUsable("a name was expected")
-        if name in seen:
-            raise _NotUsable(f"{name[:100]!r} occurs twice")
-        seen.add(name)
-        if len(seen) > _MEMBERS_LIMIT:
-            raise _NotUsable(f"it has more than {_MEMBERS_LIMIT} members")
-        start = _expect(text, ":", position)
-        value, position = decoder.raw_decode(text, start)
-        _check_depth(value)
-        yield name, Member(value, text[start:position])
-        position = _skip_blank(text, position)
-        if not text.startswith(",", position):
-            position = _expect(text, "}", position)
-            break
-        position = _expect(text, ",", position)
-    if position != len(text):
-        raise _NotUsable("something follows the object")
+def _members(body: bytes) -> Members:
+    values = _decoder.decode(body.decode("utf-8"))
+    if not isinstance(values, dict):
+        raise _NotUsable("it is not an object")
+    if len(values) > _MEMBERS_LIMIT:
+        raise _NotUsable(f"it has more than {_MEMBERS_LIMIT} members")
+    if body.count(b"[") + body.count(b"{") > _DEPTH_LIMIT:
+        _check_depth(values, 0)
+    # Both readings saw the same names: no name is there twice.
+    return Members(values, _raw_members.decode(body))
 
 
-def _expect(text: str, character: str, position: int) -> int:
-    position = _skip_blank(text, position)
-    if not text.startswith(character, position):
-        raise _NotUsable(f"{character!r} was expected at character {position}")
-    return _skip_blank(text, position + 1)
+def write_members(values: Mapping[str, Any], raw: Mapping[str, msgspec.Raw]) -> bytes:
+    """One JSON object of values, and of members whose bytes are known."""
+    return msgspec.json.encode({**values, **raw})
 
 
-def _skip_blank(text: str, position: int) -> int:
-    blank = _BLANK.match(text, position)
-    return blank.end() if blank else position
+def read_told(text: bytes) -> Told | None:
+    """What an answer or a chunk tells; None for what is no JSON object."""
+    try:
+        return _told.decode(text)
+    except (msgspec.DecodeError, RecursionError):
+        return _read_leniently(text)
+
+
+def _read_leniently(text: bytes) -> Told | None:
+    """As the standard library reads, which takes half of a surrogate pair for a character."""
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(document, dict):
+        return None
+    told = {name: document[name] for name in Told.__struct_fields__ if name in document}
+    if "choices" in told:
+        told["choices"] = msgspec.Raw(json.dumps(told["choices"]).encode())
+    return Told(**told)
 
 
 def _refuse_constant(name: str) -> Any:
@@ -96,11 +118,16 @@ def _refuse_constant(name: str) -> Any:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        raise _NotUsable("a name occurs twice in one object")
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise _NotUsable(f"{twice[:100]!r} occurs twice in one object")
     return members
 
 
-def _check_depth(value: Any, depth: int = 1) -> None:
+_decoder = json.JSONDecoder(parse_constant=_refuse_constant, object_pairs_hook=_unique)
+
+
+def _check_depth(value: Any, depth: int) -> None:
     if depth > _DEPTH_LIMIT:
         raise _NotUsable("it is nested too deeply")
     if isinstance(value, dict):

@@ -1,82 +1,96 @@
 """POST /chat/completions: authenticate, read, price, bound, reserve, forward, stream, settle."""
 
 import asyncio
+import time
 from dataclasses import dataclass
-from secrets import token_hex
+from datetime import UTC, datetime
 
 from swsllm_nb import pricing, wire
-from swsllm_nb.pricing import Bound, Catalogue
-from swsllm_nb.proxy.access import authenticate
-from swsllm_nb.proxy.asgi import Client, ClientGone, Receive, Scope, Send, header, read_body
-from swsllm_nb.proxy.auth import Secret
+from swsllm_nb.pricing import Bound
+from swsllm_nb.proxy.access import Callers
+from swsllm_nb.proxy.asgi import Client, ClientGone, Receive, Scope, header, read_body
+from swsllm_nb.proxy.calllog import CallLine, CallLog
 from swsllm_nb.proxy.errors import BadRequest, ProxyError
 from swsllm_nb.proxy.ledger import Intent
+from swsllm_nb.proxy.offer import Offer
 from swsllm_nb.proxy.relay import Relay
 from swsllm_nb.proxy.request import ChatRequest, read_chat_request
 from swsllm_nb.proxy.settlement import Settlement
 from swsllm_nb.proxy.store import Store
-from swsllm_nb.proxy.upstream import Upstream
+from swsllm_nb.proxy.turns import Turns
+from swsllm_nb.proxy.upstreams import Upstreams
 
 __all__ = ["Completions"]
 
 BODY_LIMIT_BYTES = 4 * 1024 * 1024
-COUNT_IN_THREAD_CHARACTERS = 20_000
+COUNT_IN_THREAD_BYTES = 20_000
+
+_WANTS_COST = wire.WANTS_COST_HEADER.encode()
 
 
 @dataclass(frozen=True)
 class Completions:
-    """The endpoint, as a bare ASGI application."""
+    """The endpoint. Each call leaves a line in ``log``, where there is one."""
 
-    catalogue: Catalogue
+    offer: Offer
     store: Store
-    upstream: Upstream
-    secret: Secret
-    slots: asyncio.Semaphore
+    upstreams: Upstreams
+    callers: Callers
+    turns: Turns
+    log: CallLog | None
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request_id = f"req_{token_hex(16)}"
-        client = Client(send)
-        wants_cost = header(scope, wire.WANTS_COST_HEADER) == "1"
+    async def __call__(self, scope: Scope, receive: Receive, client: Client) -> None:
+        line = CallLine(client.request_id, datetime.now(UTC))
         try:
-            holder = await authenticate(header(scope, "authorization"), self.secret, self.store)
-            body = await read_body(receive, BODY_LIMIT_BYTES)
-            request = read_chat_request(body, self.catalogue)
+            await self._answer(scope, receive, client, line)
+        except ClientGone:
+            client.error_code = "client_gone"
+        except ProxyError as error:
+            await client.refuse(error)
+        finally:
+            if self.log is not None:
+                line.status, line.error = client.status, client.error_code
+                line.seconds = round(time.perf_counter() - client.began, 6)
+                self.log.write(line)
+
+    async def _answer(self, scope: Scope, receive: Receive, client: Client, line: CallLine) -> None:
+        caller = await self.callers.caller(header(scope, b"authorization"))
+        line.account_id = caller.account_id
+        async with self.turns.of(caller.account_id) as turn:
+            body = await read_body(scope, receive, BODY_LIMIT_BYTES)
+            request = read_chat_request(body, self.offer)
+            line.model, line.stream = request.model.id, request.stream
+            route = self.upstreams.route(request.model)
             intent = Intent(
-                request_id=request_id,
-                account_id=holder.account.id,
-                key_id=holder.key_id,
+                request_id=client.request_id,
+                account_id=caller.account_id,
+                key_id=caller.key_id,
                 model=request.model,
                 bound=await _bound(request),
                 stream=request.stream,
-                upstream=self.upstream.name,
+                upstream=route.name,
             )
-            async with self.slots:
-                settlement = Settlement(self.store, await self.store.reserve(intent))
-                await self._forward(client, request, settlement, wants_cost)
-        except ClientGone:
-            return
-        except ProxyError as error:
-            await client.refuse(error, [(wire.REQUEST_ID_HEADER, request_id)])
-
-    async def _forward(
-        self, client: Client, request: ChatRequest, settlement: Settlement, wants_cost: bool
-    ) -> None:
-        hold = settlement.hold
-        pseudonym = self.secret.safety_identifier(hold.account_id)
-        relay = Relay(
-            client,
-            settlement,
-            stream=request.stream,
-            wants_usage=request.wants_usage,
-            wants_cost=wants_cost,
-        )
-        await relay.forward(
-            self.upstream, lambda: request.upstream_body(hold.cap_tokens, pseudonym)
-        )
+            await turn.comes()
+            hold = await self.store.reserve(intent)
+            relay = Relay(
+                client,
+                Settlement(self.store, hold),
+                stream=request.stream,
+                wants_usage=request.wants_usage,
+                wants_cost=header(scope, _WANTS_COST) == "1",
+            )
+            try:
+                await relay.forward(
+                    route, lambda: request.upstream_body(hold.cap_tokens, caller.pseudonym)
+                )
+            finally:
+                line.settled(hold, relay.outcome)
+                if relay.first_byte_at is not None:
+                    line.first_byte_seconds = round(relay.first_byte_at - client.began, 6)
 
 
 async def _bound(request: ChatRequest) -> Bound:
-    if request.prompt_characters() > COUNT_IN_THREAD_CHARACTERS:
+    if request.prompt_bytes() > COUNT_IN_THREAD_BYTES:
         tokens = await asyncio.to_thread(request.prompt_tokens)
     else:
         tokens = request.prompt_tokens()

@@ -4,13 +4,18 @@ ProxyError
 ├── Unauthenticated     no key, an unknown key, or a username and password
 ├── BadRequest          the body cannot be sent on as it is; names the parameter
 ├── BodyTooLarge
+├── UnsupportedEncoding the body is packed in a way that the proxy cannot read
+├── HeadTooLarge        the request line and headers alone are too long
+├── RequestTimeout      the request did not come in time
 ├── ModelNotFound       no priced model has that name
 ├── NoSuchPage          a path or a method that the API does not have
+├── MethodNotAllowed    a path that the API has, asked with another method
 ├── NotAllowed          outside the account's dates, or a model it may not use
 ├── BudgetExhausted     the call's bound does not fit what is unspent: final
 ├── TryLater            nothing is wrong with the call; says when to come again
 │   ├── BudgetReserved      other calls in flight hold the rest of the budget
 │   ├── TooManyCalls        as many at once, or in a minute, as one account may
+│   ├── UpstreamBusy        the upstream takes no more of the proxy's calls now
 │   └── StoreUnavailable    the proxy's own database does not answer
 ├── UpstreamRefusal     the upstream said no, and billed nothing
 ├── UpstreamFailure     the upstream failed
@@ -31,20 +36,27 @@ __all__ = [
     "BudgetExhausted",
     "BudgetReserved",
     "ErrorAnswer",
+    "HeadTooLarge",
+    "MethodNotAllowed",
     "ModelNotFound",
     "NoSuchPage",
     "NotAllowed",
     "ProxyError",
     "ProxyFault",
     "ProxyNotAdmitted",
+    "RequestTimeout",
     "StoreUnavailable",
     "TooManyCalls",
     "TryLater",
     "Unauthenticated",
+    "UnsupportedEncoding",
+    "UpstreamBusy",
     "UpstreamFailure",
     "UpstreamRefusal",
     "UpstreamUnknown",
     "error_answer",
+    "error_body",
+    "error_code",
 ]
 
 
@@ -67,10 +79,22 @@ class BadRequest(ProxyError): ...
 class BodyTooLarge(ProxyError): ...
 
 
+class UnsupportedEncoding(ProxyError): ...
+
+
+class HeadTooLarge(ProxyError): ...
+
+
+class RequestTimeout(ProxyError): ...
+
+
 class ModelNotFound(ProxyError): ...
 
 
 class NoSuchPage(ProxyError): ...
+
+
+class MethodNotAllowed(ProxyError): ...
 
 
 class NotAllowed(ProxyError): ...
@@ -94,6 +118,9 @@ class TooManyCalls(TryLater): ...
 
 
 class StoreUnavailable(TryLater): ...
+
+
+class UpstreamBusy(TryLater): ...
 
 
 class UpstreamRefusal(ProxyError):
@@ -141,12 +168,17 @@ _TABLE: Final[dict[type[ProxyError], _Row]] = {
     Unauthenticated: _Row(401, "invalid_request_error", "invalid_api_key"),
     BadRequest: _Row(400, "invalid_request_error", None),
     BodyTooLarge: _Row(413, "invalid_request_error", "request_too_large"),
+    UnsupportedEncoding: _Row(415, "invalid_request_error", "unsupported_content_encoding"),
+    HeadTooLarge: _Row(431, "invalid_request_error", "request_header_fields_too_large"),
+    RequestTimeout: _Row(408, "invalid_request_error", "request_timeout"),
     ModelNotFound: _Row(404, "invalid_request_error", "model_not_found"),
     NoSuchPage: _Row(404, "invalid_request_error", "unknown_url"),
+    MethodNotAllowed: _Row(405, "invalid_request_error", "method_not_supported"),
     BudgetExhausted: _Row(429, INSUFFICIENT_QUOTA, INSUFFICIENT_QUOTA, _FINAL),
     NotAllowed: _Row(403, "invalid_request_error", "not_allowed"),
     BudgetReserved: _Row(429, "requests", RATE_LIMIT_EXCEEDED),
     TooManyCalls: _Row(429, "requests", RATE_LIMIT_EXCEEDED),
+    UpstreamBusy: _Row(429, "requests", RATE_LIMIT_EXCEEDED),
     StoreUnavailable: _Row(503, "server_error", "proxy_unavailable"),
     UpstreamRefusal: _Row(400, "invalid_request_error", None),
     UpstreamFailure: _Row(502, "server_error", "upstream_failed"),
@@ -167,11 +199,15 @@ def error_answer(error: ProxyError) -> ErrorAnswer:
 
 
 def error_body(error: ProxyError) -> bytes:
-    row = _TABLE[type(error)]
     envelope = {
         "message": error.message,
-        "type": row.type,
+        "type": _TABLE[type(error)].type,
         "param": error.param,
-        "code": error.code or row.code,
+        "code": error_code(error),
     }
     return json.dumps({"error": envelope}).encode()
+
+
+def error_code(error: ProxyError) -> str | None:
+    """What kind of error it is, as the client and the log are told."""
+    return error.code or _TABLE[type(error)].code

@@ -5,68 +5,28 @@ Whenever a hold is taken, ``spend + reserved <= budget``. Always, ``spend`` is t
 calls and adjustments, ``reserved`` that of the open holds, ``in_flight`` their number.
 """
 
-import json
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Literal
 
-from swsllm_nb.pricing import Bound, Model, Prices
+from swsllm_nb.catalogue import Model
+from swsllm_nb.pricing import Bound, Prices
 from swsllm_nb.proxy import refusing
 from swsllm_nb.proxy.books import course_sums
 from swsllm_nb.proxy.pace import Rate, next_call
-from swsllm_nb.proxy.work import Row, Statement, Work, ask
+from swsllm_nb.proxy.standing import ACCOUNT, BALANCE, Account, Balance, Standing, account_of_row
+from swsllm_nb.proxy.work import Row, Statement, Work, ask, row_values
 from swsllm_nb.wire import Usage
 
 __all__ = [
-    "ACCOUNT",
-    "Account",
     "Hold",
     "Intent",
     "Outcome",
-    "account_of_row",
     "adjust",
     "close_hold",
     "locked_account",
     "reserve",
     "sweep",
 ]
-
-_ACCOUNT_COLUMNS = (
-    "id", "name", "enabled", "budget_pico", "spend_pico", "reserved_pico", "in_flight",
-    "in_flight_limit", "per_minute_limit", "valid_from", "valid_until", "allowed_models",
-    "created_at", "deleted_at",
-)  # fmt: skip
-
-ACCOUNT = ", ".join(_ACCOUNT_COLUMNS)
-"""The columns of an account."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Account:
-    """Who pays, how the budget stands in pico-dollars, and what is allowed.
-
-    It is valid from ``valid_from`` to before ``valid_until`` (None: always). ``allowed_models``
-    None means every model of the catalogue.
-    """
-
-    id: int
-    name: str
-    enabled: bool
-    budget_pico: int
-    spend_pico: int
-    reserved_pico: int
-    in_flight: int
-    in_flight_limit: int
-    per_minute_limit: int
-    valid_from: str | None
-    valid_until: str | None
-    allowed_models: tuple[str, ...] | None
-    created_at: str
-    deleted_at: str | None
-
-    @property
-    def remaining_pico(self) -> int:
-        return self.budget_pico - self.spend_pico - self.reserved_pico
 
 
 @dataclass(frozen=True)
@@ -110,20 +70,10 @@ class Outcome:
     breach: Literal["bound", "service_tier"] | None = None
 
 
-def account_of_row(row: Row) -> Account:
-    values = {column: row[column] for column in _ACCOUNT_COLUMNS}
-    allowed = values["allowed_models"]
-    values["enabled"] = bool(values["enabled"])
-    values["allowed_models"] = None if allowed is None else tuple(json.loads(allowed))
-    return Account(**values)
-
-
 _RESERVING = f"""
-    SELECT {", ".join(f"a.{column}" for column in _ACCOUNT_COLUMNS)},
-           a.paced_until, k.revoked_at, c.cap_pico, utc_now() AS now,
-           owner_lives($2) AS owner_lives
-    FROM keys k JOIN accounts a ON a.id = k.account_id CROSS JOIN course c
-    WHERE k.id = $1 FOR UPDATE OF a, k
+    SELECT {", ".join(Standing._fields[:-4])}, cap_pico, utc_now(), unix_micros(), owner_lives($2)
+    FROM keys JOIN accounts ON accounts.id = keys.account_id CROSS JOIN course
+    WHERE keys.id = $1 FOR UPDATE OF accounts, keys
 """
 
 
@@ -134,34 +84,30 @@ def reserve(intent: Intent, owner: str) -> Work[Hold]:
     StoreUnavailable where this process is no longer known to live.
     """
     (row,) = yield ask(_RESERVING, intent.key_id, owner)
-    account = account_of_row(row)
-    if not row["owner_lives"]:
-        raise refusing.not_alive()
-    refusing.check_admitted(account, row["revoked_at"], row["now"], intent.model.id)
-    rooms = [refusing.Room.of_account(account)]
-    if row["cap_pico"] is not None:
+    standing = Standing._make(row_values(row))
+    refusing.check_admitted(standing, intent.model.id)
+    rooms = [refusing.Room.of_account(standing)]
+    if standing.cap_pico is not None:
         rooms.append((yield from _course_room()))
     refusing.check_unspent(rooms, intent)
-    refusing.check_calls_at_once(account)
-    now = datetime.fromisoformat(row["now"])
-    paced_until, rate = next_call(row["paced_until"], now, account.per_minute_limit)
+    refusing.check_calls_at_once(standing)
+    paced_until, rate = next_call(
+        standing.paced_until_micros, standing.now_micros, standing.per_minute_limit
+    )
     cap = intent.bound.affordable_cap(min(room.remaining_pico for room in rooms))
     if cap is None:
         raise refusing.reserved(rooms, intent)
     hold_pico = intent.bound.hold_pico(cap)
-    taken = yield ask(_TAKE, account.id, hold_pico, paced_until)
-    if not taken:
-        raise refusing.reserved(rooms, intent)
-    yield _held_row(intent, owner, row["now"], hold_pico, cap)
-    prices = intent.model.prices
-    return Hold(intent.request_id, account.id, intent.model.id, prices, cap, hold_pico, rate)
+    yield ask(_TAKE, intent.account_id, hold_pico, paced_until)
+    yield _held_row(intent, owner, standing.now, hold_pico, cap)
+    model = intent.model
+    return Hold(intent.request_id, intent.account_id, model.id, model.prices, cap, hold_pico, rate)
 
 
-# The row was locked before it was read; the condition is the promise all the same.
 _TAKE = """
     UPDATE accounts SET reserved_pico = reserved_pico + $2, in_flight = in_flight + 1,
-        paced_until = $3
-    WHERE id = $1 AND spend_pico + reserved_pico + $2 <= budget_pico RETURNING id
+        paced_until_micros = $3
+    WHERE id = $1
 """
 
 
@@ -188,26 +134,37 @@ _CLOSE = """
     UPDATE ledger SET state = $2, amount_pico = $3, finished_at = utc_now(), prompt_tokens = $4,
         cached_tokens = $5, cache_write_tokens = $6, completion_tokens = $7, reasoning_tokens = $8,
         upstream = coalesce($9, upstream), breach = $10
-    WHERE request_id = $1 AND state = 'held' RETURNING account_id, hold_pico
+    WHERE id = $1
 """
 
-_CHARGE = f"""
+_CHARGE = """
     UPDATE accounts SET reserved_pico = reserved_pico - $2, spend_pico = spend_pico + $3,
         in_flight = in_flight - 1
-    WHERE id = $1 RETURNING {ACCOUNT}
+    WHERE id = $1
 """
 
 
-def close_hold(request_id: str, outcome: Outcome) -> Work[Account | None]:
-    """Close a hold, exactly once, and give the account as it then stands.
+_OPEN = f"""
+    SELECT ledger.id, hold_pico, account_id, {BALANCE}
+    FROM ledger JOIN accounts ON accounts.id = account_id
+    WHERE request_id = $1 AND state = 'held' FOR UPDATE OF ledger, accounts
+"""
+
+
+def close_hold(request_id: str, outcome: Outcome) -> Work[Balance | None]:
+    """Close a hold, exactly once, and give the account's balance as it then stands.
 
     A second outcome of the same call changes nothing, unless the first did not know the usage: what
     is learned later is an adjustment. None where there never was such a hold.
     """
+    open_holds = yield ask(_OPEN, request_id)
+    if not open_holds:
+        return (yield from _learn_late(request_id, outcome))
+    call_id, hold_pico, account_id, *before = row_values(open_holds[0])
     usage = outcome.usage
-    closed = yield ask(
+    yield ask(
         _CLOSE,
-        request_id,
+        call_id,
         outcome.state,
         outcome.charged_pico,
         usage and usage.prompt_tokens,
@@ -218,24 +175,25 @@ def close_hold(request_id: str, outcome: Outcome) -> Work[Account | None]:
         outcome.upstream,
         outcome.breach,
     )
-    if closed:
-        (call,) = closed
-        (row,) = yield ask(_CHARGE, call["account_id"], call["hold_pico"], outcome.charged_pico)
-        return account_of_row(row)
-    return (yield from _learn_late(request_id, outcome))
+    yield ask(_CHARGE, account_id, hold_pico, outcome.charged_pico)
+    return Balance._make(before).after(hold_pico, outcome.charged_pico)
 
 
-def _learn_late(request_id: str, outcome: Outcome) -> Work[Account | None]:
+def _balance(account_id: int) -> Work[Balance]:
+    (row,) = yield ask(f"SELECT {BALANCE} FROM accounts WHERE id = $1", account_id)
+    return Balance._make(row_values(row))
+
+
+def _learn_late(request_id: str, outcome: Outcome) -> Work[Balance | None]:
     found = yield ask(
         "SELECT account_id FROM ledger WHERE request_id = $1 AND kind = 'call'", request_id
     )
     if not found:
         return None
     account = yield from locked_account(found[0]["account_id"])
-    if outcome.state == "unconfirmed":
-        return account
-    yield from _adjust_once(request_id, outcome)
-    return (yield from locked_account(account.id))
+    if outcome.state != "unconfirmed":
+        yield from _adjust_once(request_id, outcome)
+    return (yield from _balance(account.id))
 
 
 def locked_account(account_id: int) -> Work[Account]:

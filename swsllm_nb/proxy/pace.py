@@ -1,23 +1,21 @@
 """How many calls a minute: a bucket that refills evenly (the generic cell rate algorithm).
 
 An account keeps one moment, ``paced_until``: when its bucket would be full again. A whole minute's
-calls may be made at once; then one more each ``60 / limit`` seconds.
+calls may be made at once; then one more each ``60 / limit`` seconds. Moments are microseconds.
 https://en.wikipedia.org/wiki/Generic_cell_rate_algorithm
 """
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from math import ceil
+from typing import NamedTuple
 
 from swsllm_nb.proxy.errors import TooManyCalls
 
 __all__ = ["Rate", "next_call"]
 
-_MINUTE = timedelta(minutes=1)
+_SECOND = 1_000_000
+_MINUTE = 60 * _SECOND
 
 
-@dataclass(frozen=True)
-class Rate:
+class Rate(NamedTuple):
     """The calls per minute of an account, after this one."""
 
     limit: int
@@ -25,21 +23,20 @@ class Rate:
     reset_seconds: float
 
 
-def next_call(paced_until: str | None, now: datetime, limit: int) -> tuple[str, Rate]:
+def next_call(paced_until: int | None, now: int, limit: int) -> tuple[int, Rate]:
     """The bucket after one more call. Raises TooManyCalls where it is empty."""
-    full_at = now if paced_until is None else datetime.fromisoformat(paced_until)
+    full_at = now if paced_until is None else paced_until
     # Further ahead than a minute is only what a clock that jumped back has left behind.
     if not now <= full_at <= now + _MINUTE:
         full_at = now
-    share = _MINUTE / limit
+    share = -(-_MINUTE // limit)
     full_at += share
     room = now + _MINUTE - full_at
-    if room < timedelta(0):
-        seconds = ceil(-room / timedelta(seconds=1))
+    if room < 0:
+        seconds = -(room // _SECOND)
         raise TooManyCalls(
             f"You made {limit} calls within a minute, which is the limit. "
             f"Wait {seconds} s and try again; a pause between the calls of a loop helps.",
             retry_after_seconds=seconds,
         )
-    text = full_at.isoformat(timespec="microseconds").replace("+00:00", "Z")
-    return text, Rate(limit, room // share, (full_at - now) / timedelta(seconds=1))
+    return full_at, Rate(limit, room // share, (full_at - now) / _SECOND)

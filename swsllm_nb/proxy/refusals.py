@@ -1,19 +1,25 @@
 """What an upstream's error means to the client, and whether it can have been billed."""
 
 import json
+import math
 import re
 from typing import Any
 
 from swsllm_nb.proxy.errors import (
     ProxyError,
     ProxyNotAdmitted,
+    UpstreamBusy,
     UpstreamFailure,
     UpstreamRefusal,
     UpstreamUnknown,
 )
 from swsllm_nb.wire import INSUFFICIENT_QUOTA
 
-__all__ = ["may_have_billed", "refusal_of"]
+__all__ = ["is_out_of_quota", "may_have_billed", "refusal_of"]
+
+_RETRY_AFTER_SECONDS = 10
+_LONGEST_RETRY_AFTER_SECONDS = 60
+"""Longer than this nobody waits in front of a notebook, and the openai library not at all."""
 
 _UNCLEAR = frozenset({408, 499})
 _OURS_TO_ACT_ON = frozenset({401, 402, 403})
@@ -27,7 +33,13 @@ def may_have_billed(status: int, body: bytes) -> bool:
     return status < 400 or not _stated_error(body)
 
 
-def refusal_of(status: int, body: bytes) -> ProxyError:
+def is_out_of_quota(body: bytes) -> bool:
+    """Whether the upstream says that the proxy's own money or quota there is used up."""
+    stated = _stated_error(body)
+    return INSUFFICIENT_QUOTA in (stated.get("type"), stated.get("code"))
+
+
+def refusal_of(status: int, body: bytes, retry_after_seconds: float | None = None) -> ProxyError:
     """The error to answer with: an UpstreamUnknown where the call may have been billed."""
     stated = _stated_error(body)
     if may_have_billed(status, body):
@@ -35,11 +47,18 @@ def refusal_of(status: int, body: bytes) -> ProxyError:
             f"The model's server answered {status} and did not say whether it billed the call, so "
             "its upper bound is charged as unconfirmed; ask the teaching staff for it back."
         )
-    code = stated.get("code")
-    if status in _OURS_TO_ACT_ON or code == INSUFFICIENT_QUOTA:
+    if status in _OURS_TO_ACT_ON or is_out_of_quota(body):
         return ProxyNotAdmitted(
             f"The model's server refused the proxy itself ({status}). Nothing was charged and "
             "your key is fine; please tell the teaching staff."
+        )
+    if status == 429:
+        asked = _RETRY_AFTER_SECONDS if retry_after_seconds is None else retry_after_seconds
+        seconds = max(1, math.ceil(min(asked, _LONGEST_RETRY_AFTER_SECONDS)))
+        return UpstreamBusy(
+            "The model's server takes no more calls of this course at the moment (429). Nothing "
+            f"was charged; try again in {seconds} seconds.",
+            retry_after_seconds=seconds,
         )
     if status >= 500:
         return UpstreamFailure(

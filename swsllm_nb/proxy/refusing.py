@@ -13,16 +13,16 @@ from swsllm_nb.proxy.errors import (
     TooManyCalls,
     Unauthenticated,
 )
+from swsllm_nb.proxy.standing import Standing, allowed_models
 
 if TYPE_CHECKING:
-    from swsllm_nb.proxy.ledger import Account, Intent
+    from swsllm_nb.proxy.ledger import Intent
 
 __all__ = [
     "Room",
     "check_admitted",
     "check_calls_at_once",
     "check_unspent",
-    "not_alive",
     "reserved",
 ]
 
@@ -40,8 +40,8 @@ class Room:
     reserved_pico: int
 
     @classmethod
-    def of_account(cls, account: "Account") -> Self:
-        return cls("Your budget", account.budget_pico, account.spend_pico, account.reserved_pico)
+    def of_account(cls, standing: Standing) -> Self:
+        return cls("Your budget", standing.budget_pico, standing.spend_pico, standing.reserved_pico)
 
     @classmethod
     def of_course(cls, cap_pico: int, spend_pico: int, reserved_pico: int) -> Self:
@@ -60,27 +60,29 @@ class Room:
         return f"{show_left(self.remaining_pico)} of {show_left(self.limit_pico)} is left"
 
 
-def not_alive() -> StoreUnavailable:
-    return StoreUnavailable("The proxy has lost its place in the database. Try again in a moment.")
-
-
-def check_admitted(account: "Account", revoked_at: str | None, now: str, model_id: str) -> None:
-    """Raises Unauthenticated or NotAllowed for what no money could change."""
-    if revoked_at is not None or account.deleted_at is not None:
+def check_admitted(standing: Standing, model_id: str) -> None:
+    """Raises StoreUnavailable, Unauthenticated or NotAllowed for what no money could change."""
+    if not standing.owner_lives:
+        raise StoreUnavailable(
+            "The proxy has lost its place in the database. Try again in a moment."
+        )
+    if standing.revoked_at is not None:
         raise Unauthenticated("This API key is no longer valid. Copy the current one and use it.")
-    if not account.enabled:
+    if not standing.enabled:
         raise Unauthenticated("This account is switched off. Please ask the teaching staff.")
-    if account.valid_from is not None and now < account.valid_from:
-        raise NotAllowed(f"This account can be used from {account.valid_from} on.")
-    if account.valid_until is not None and now >= account.valid_until:
+    if standing.valid_from is not None and standing.now < standing.valid_from:
+        raise NotAllowed(f"This account can be used from {standing.valid_from} on.")
+    if standing.valid_until is not None and standing.now >= standing.valid_until:
         raise NotAllowed(
-            f"This account could be used until {account.valid_until}. "
+            f"This account could be used until {standing.valid_until}. "
             "Please ask the teaching staff if you need it longer."
         )
-    if account.allowed_models is not None and model_id not in account.allowed_models:
-        allowed = ", ".join(account.allowed_models) or "no model at all"
+    allowed = allowed_models(standing.allowed_models)
+    if allowed is not None and model_id not in allowed:
         raise NotAllowed(
-            f"This account may not use {model_id}; it may use {allowed}.", param="model"
+            f"This account may not use {model_id}; it may use "
+            f"{', '.join(allowed) or 'no model at all'}.",
+            param="model",
         )
 
 
@@ -94,11 +96,11 @@ def check_unspent(rooms: Sequence[Room], intent: "Intent") -> None:
             )
 
 
-def check_calls_at_once(account: "Account") -> None:
+def check_calls_at_once(standing: Standing) -> None:
     """Raises TooManyCalls where as many calls as allowed are still running."""
-    if account.in_flight >= account.in_flight_limit:
+    if standing.in_flight >= standing.in_flight_limit:
         raise TooManyCalls(
-            f"{account.in_flight} of your calls are still running, and {account.in_flight_limit} "
+            f"{standing.in_flight} of your calls are still running, and {standing.in_flight_limit} "
             "may run at once. Wait until one is done and try again.",
             retry_after_seconds=RETRY_AT_ONCE_SECONDS,
         )
@@ -117,7 +119,8 @@ def reserved(rooms: Sequence[Room], intent: "Intent") -> BudgetReserved:
 
 def _advice(room: Room, intent: "Intent") -> str:
     bound = intent.bound
-    fitting = (room.remaining_pico - bound.prompt_pico) // bound.pico_per_cap_token
+    # An answer may be free, as that of a server of one's own.
+    fitting = (room.remaining_pico - bound.prompt_pico) // max(1, bound.pico_per_cap_token)
     if fitting > 0:
         return (
             f"With {intent.model.cap_field} = {fitting} it would fit. "

@@ -1,19 +1,20 @@
 """A call whose hold is taken: forwarded, its answer passed back as it comes, then settled."""
 
 import asyncio
-import json
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import suppress
-from typing import Any
 
 from swsllm_nb import wire
 from swsllm_nb.money import usd_text
-from swsllm_nb.proxy.asgi import Client
-from swsllm_nb.proxy.errors import ProxyError, UpstreamFailure, UpstreamUnknown, error_body
-from swsllm_nb.proxy.ledger import Account
+from swsllm_nb.proxy.asgi import Client, Header
+from swsllm_nb.proxy.body import read_told
+from swsllm_nb.proxy.errors import ProxyError, UpstreamFailure, UpstreamUnknown
+from swsllm_nb.proxy.ledger import Outcome
 from swsllm_nb.proxy.refusals import may_have_billed, refusal_of
 from swsllm_nb.proxy.settlement import Settlement
-from swsllm_nb.proxy.upstream import NotSent, Upstream, UpstreamAnswer, UpstreamLost
+from swsllm_nb.proxy.standing import Balance
+from swsllm_nb.proxy.upstream import NotSent, Route, UpstreamAnswer, UpstreamLost
 from swsllm_nb.sse import DONE, Event, Scanner
 
 __all__ = ["Relay"]
@@ -21,6 +22,13 @@ __all__ = ["Relay"]
 ANSWER_LIMIT_BYTES = 32 * 1024 * 1024
 EVENT_LIMIT_BYTES = 4 * 1024 * 1024
 READ_OUT_SECONDS = 0.5
+
+_STREAM_HEADERS: tuple[Header, ...] = (
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-cache"),
+    (b"x-accel-buffering", b"no"),
+)
+_COST_HEADERS = tuple((field, wire.cost_header(field).encode()) for field in wire.COST_FIELDS)
 
 
 class Relay:
@@ -40,13 +48,21 @@ class Relay:
         self._stream = stream
         self._wants_usage = wants_usage
         self._wants_cost = wants_cost
+        self.first_byte_at: float | None = None
 
-    async def forward(self, upstream: Upstream, body_of: Callable[[], bytes]) -> None:
+    @property
+    def outcome(self) -> Outcome:
+        """How the call is, or by now would be, settled."""
+        return self._settlement.outcome
+
+    async def forward(self, route: Route, body_of: Callable[[], bytes]) -> None:
         """Send the call on, pass its answer back, and settle, whatever happens."""
         try:
             body = body_of()
             self._settlement.sent()
-            async with upstream.post(body) as answer:
+            async with route.post(body) as answer:
+                self.first_byte_at = time.perf_counter()
+                self._settlement.upstream = answer.upstream
                 if answer.status != 200:
                     await self._relay_refusal(answer)
                 elif self._stream:
@@ -72,52 +88,62 @@ class Relay:
             body += chunk
             if len(body) > ANSWER_LIMIT_BYTES:
                 raise UpstreamLost("the answer is too long")
-        document = _json(bytes(body))
-        if not isinstance(document, dict) or "choices" not in document:
+        told = read_told(bytes(body))
+        if told is None or not told.is_completion:
             raise UpstreamLost("not a completion")
-        self._settlement.learn(document)
+        self._settlement.learn(told)
         self._settlement.completed()
         account = await self._settlement.account_after()
-        headers = [("content-type", "application/json"), *self._headers(account)]
-        await self._client.answer(200, headers, bytes(body))
+        await self._client.answer(200, self._headers(account), bytes(body))
 
     async def _relay_stream(self, answer: UpstreamAnswer) -> None:
-        headers = [
-            ("content-type", "text/event-stream; charset=utf-8"),
-            ("cache-control", "no-cache"),
-            ("x-accel-buffering", "no"),
-            *self._headers(None),
-        ]
-        await self._client.start(200, headers)
+        await self._client.start(200, (*_STREAM_HEADERS, *self._headers(None)))
         scanner = Scanner()
         chunks = answer.chunks()
         async for chunk in chunks:
-            for event in scanner.feed(chunk):
-                if event.is_done:
-                    await self._end_stream(event.raw)
-                    await _read_out(chunks)
-                    return
-                if self._passes(event):
-                    await self._client.write(event.raw)
+            if not scanner.pending_bytes and _is_ordinary(chunk):
+                await self._client.write(chunk)
+                continue
+            done = await self._pass_events(scanner.feed(chunk))
+            if done is not None:
+                await self._end_stream(done.raw)
+                await _read_out(chunks)
+                return
             if scanner.pending_bytes > EVENT_LIMIT_BYTES:
                 raise UpstreamLost("an event is too long")
-        if any(event.is_done for event in scanner.feed(b"\n\n")):
-            await self._end_stream(b"data: " + DONE + b"\n\n")
-            return
-        raise UpstreamLost("the stream ended without [DONE]")
+        if not any(event.is_done for event in scanner.feed(b"\n\n")):
+            raise UpstreamLost("the stream ended without [DONE]")
+        await self._end_stream(b"data: " + DONE + b"\n\n")
+
+    async def _pass_events(self, events: Iterable[Event]) -> Event | None:
+        """Pass on what may be, in one piece, up to the event that ends the stream, if it is there.
+
+        What follows that event is of no one's concern; what precedes an error still is passed on.
+        """
+        passing: list[bytes] = []
+        try:
+            for event in events:
+                if event.is_done:
+                    return event
+                if self._passes(event):
+                    passing.append(event.raw)
+            return None
+        finally:
+            if passing:
+                await self._client.write(b"".join(passing))
 
     def _passes(self, event: Event) -> bool:
         """Whether an event goes to the client; learns the usage on the way."""
-        if event.data is None or not (b'"usage"' in event.data or b'"error"' in event.data):
+        if event.data is None or _is_silent(event.data):
             return True
-        chunk = _json(event.data)
-        if not isinstance(chunk, dict):
+        told = read_told(event.data)
+        if told is None:
             return True
-        if chunk.get("error"):
+        if told.error:
             # What it says may name the teacher's organisation or key.
             raise UpstreamLost("an error in the stream")
-        self._settlement.learn(chunk)
-        return self._wants_usage or chunk.get("choices") != []
+        self._settlement.learn(told)
+        return self._wants_usage or not told.is_without_choices
 
     async def _end_stream(self, done: bytes) -> None:
         """``[DONE]`` follows the commit, unless the disk makes the client wait too long."""
@@ -131,15 +157,13 @@ class Relay:
         body = b"".join([chunk async for chunk in answer.chunks()])
         if not may_have_billed(answer.status, body):
             self._settlement.release()
-        await self._fail(refusal_of(answer.status, body))
+        await self._fail(refusal_of(answer.status, body, answer.retry_after_seconds))
 
     async def _fail(self, error: ProxyError) -> None:
         account = await self._settlement.account_after()
         if self._client.started:
             await self._tell_cost(account)
-            await self._client.end(b"data: " + error_body(error) + b"\n\n")
-        else:
-            await self._client.refuse(error, self._headers(account))
+        await self._client.refuse(error, self._headers(account))
 
     def _broken_off(self) -> UpstreamUnknown:
         outcome = self._settlement.outcome
@@ -155,15 +179,44 @@ class Relay:
             "ask the teaching staff for it back."
         )
 
-    async def _tell_cost(self, account: Account | None) -> None:
+    async def _tell_cost(self, account: Balance | None) -> None:
         if self._wants_cost and account:
             await self._client.write(wire.cost_comment(self._settlement.cost_fields(account)))
 
-    def _headers(self, account: Account | None) -> list[tuple[str, str]]:
-        """The request id; where the account is known as it stands after, also the cost."""
-        told = self._settlement.cost_fields(account) if account else {}
-        costs = [(wire.cost_header(field), usd) for field, usd in told.items()]
-        return [(wire.REQUEST_ID_HEADER, self._settlement.hold.request_id), *costs]
+    def _headers(self, account: Balance | None) -> tuple[Header, ...]:
+        """The account's calls per minute; where it is known as it stands after, also the cost."""
+        rate = self._settlement.hold.rate
+        headers = (
+            (b"x-ratelimit-limit-requests", str(rate.limit).encode()),
+            (b"x-ratelimit-remaining-requests", str(rate.remaining).encode()),
+            (b"x-ratelimit-reset-requests", _duration(rate.reset_seconds).encode()),
+        )
+        if account is None:
+            return headers
+        told = self._settlement.cost_fields(account)
+        return (*headers, *((name, told[field].encode()) for field, name in _COST_HEADERS))
+
+
+def _duration(seconds: float) -> str:
+    """As OpenAI writes it: ``12ms``, ``1.5s``."""
+    return f"{seconds * 1000:.0f}ms" if seconds < 1 else f"{seconds:.3g}s"
+
+
+def _is_ordinary(chunk: bytes) -> bool:
+    """Whether it is whole events of which none ends the stream or tells anything but its text."""
+    return chunk.endswith(b"\n\n") and DONE not in chunk and _is_silent(chunk)
+
+
+def _is_silent(text: bytes) -> bool:
+    """Whether a chunk tells neither usage, nor an error, nor another tier than was asked for.
+
+    Nearly all are like this, and counting is ten times as quick as reading them.
+    """
+    return (
+        b'"error"' not in text
+        and text.count(b'"usage"') == text.count(b'"usage":null')
+        and text.count(b'"service_tier"') == text.count(b'"service_tier":"default"')
+    )
 
 
 async def _read_out(chunks: AsyncIterator[bytes]) -> None:
@@ -172,10 +225,3 @@ async def _read_out(chunks: AsyncIterator[bytes]) -> None:
         async with asyncio.timeout(READ_OUT_SECONDS):
             async for _ in chunks:
                 pass
-
-
-def _json(text: bytes) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None

@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from swsllm_nb.pricing import Catalogue, Model
-from swsllm_nb.proxy.body import Member, read_members
-from swsllm_nb.proxy.errors import BadRequest, ModelNotFound
+from swsllm_nb.catalogue import Model
+from swsllm_nb.proxy.body import Members, read_members, write_members
+from swsllm_nb.proxy.errors import BadRequest
+from swsllm_nb.proxy.offer import Offer
 from swsllm_nb.proxy.rules import check_rules
 from swsllm_nb.tokens import count_tokens
 
@@ -24,34 +25,35 @@ _TOKENS_PER_REQUEST = 64
 _TOKENS_PER_UNKNOWN_ENCODING = 512
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ChatRequest:
     """A request that may be sent on, once its hold is taken."""
 
     model: Model
-    members: Mapping[str, Member]
+    members: Members
 
     @property
     def stream(self) -> bool:
-        return bool(self._value("stream"))
+        return bool(self.members.values.get("stream"))
 
     @property
     def wants_usage(self) -> bool:
         """Whether the client itself asked for the usage event of a stream."""
-        options = self._value("stream_options") or {}
+        options = self.members.values.get("stream_options") or {}
         return bool(options.get("include_usage"))
 
     @property
     def stated_cap(self) -> int | None:
-        caps = [self._value(field) for field in _CAP_FIELDS]
+        values = self.members.values
+        caps = (values.get(field) for field in _CAP_FIELDS)
         return next((cap for cap in caps if cap is not None), None)
 
     @property
     def choices(self) -> int:
-        return self._value("n") or 1
+        return self.members.values.get("n") or 1
 
-    def prompt_characters(self) -> int:
-        return len(self.members["messages"].text)
+    def prompt_bytes(self) -> int:
+        return len(bytes(self.members.raw["messages"]))
 
     def prompt_tokens(self) -> int:
         """At least the tokens that the upstream will count for the prompt.
@@ -62,59 +64,48 @@ class ChatRequest:
         exact = self.model.encoding == "o200k_base"
         count = count_tokens if exact else _utf8_bytes
         tokens = _TOKENS_PER_REQUEST + (0 if exact else _TOKENS_PER_UNKNOWN_ENCODING)
-        for message in self.members["messages"].value:
+        for message in self.members.values["messages"]:
             tokens += _TOKENS_PER_MESSAGE + _utf8_bytes(_other_fields(message))
             tokens += _text_tokens(message.get("content"), count)
         for field in ("tools", "tool_choice", "response_format"):
-            if field in self.members:
-                tokens += _utf8_bytes(self.members[field].text)
+            if field in self.members.raw:
+                tokens += len(bytes(self.members.raw[field]))
         return tokens
 
     def upstream_body(self, cap_tokens: int, safety_identifier: str) -> bytes:
         """The body with our cap, usage on every stream, the default tier and a pseudonym."""
         ours: dict[str, Any] = {
-            "model": self.model.id,
+            "model": self.model.upstream_model,
             self.model.cap_field: cap_tokens,
             "service_tier": "default",
             "safety_identifier": safety_identifier,
         }
         if self.stream:
-            options = self._value("stream_options") or {}
+            options = self.members.values.get("stream_options") or {}
             ours["stream_options"] = {**options, "include_usage": True}
-        texts = {name: json.dumps(value) for name, value in ours.items()}
-        texts |= {
-            name: member.text
-            for name, member in self.members.items()
-            if name not in ours and name not in _CAP_FIELDS and member.value is not None
+        kept = {
+            name: text
+            for name, text in self.members.raw.items()
+            if name not in ours
+            and name not in _CAP_FIELDS
+            and self.members.values[name] is not None
         }
-        inside = ",".join(f"{json.dumps(name)}:{text}" for name, text in texts.items())
-        return f"{{{inside}}}".encode()
-
-    def _value(self, name: str) -> Any:
-        member = self.members.get(name)
-        return None if member is None else member.value
+        return write_members(ours, kept)
 
 
-def read_chat_request(body: bytes, catalogue: Catalogue) -> ChatRequest:
+def read_chat_request(body: bytes, offer: Offer) -> ChatRequest:
     """Check a body against the catalogue's rules. Raises BadRequest or ModelNotFound."""
     members = read_members(body)
-    model = _model(members, catalogue)
-    check_rules(model, {name: member.value for name, member in members.items()})
+    model = _model(members.values, offer)
+    check_rules(model, members.values)
     return ChatRequest(model, members)
 
 
-def _model(members: Mapping[str, Member], catalogue: Catalogue) -> Model:
-    name = members["model"].value if "model" in members else None
+def _model(values: Mapping[str, Any], offer: Offer) -> Model:
+    name = values.get("model")
     if not isinstance(name, str):
         raise BadRequest("You must provide a model parameter.", param="model")
-    model = catalogue.find(name)
-    if model is None:
-        offered = ", ".join(row.id for row in catalogue.models)
-        raise ModelNotFound(
-            f"The model `{name[:100]}` does not exist or you do not have access to it. "
-            f"This proxy offers: {offered}."
-        )
-    return model
+    return offer.model(name)
 
 
 def _text_tokens(content: Any, count: Callable[[str], int]) -> int:

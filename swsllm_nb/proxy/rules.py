@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from swsllm_nb.pricing import Model
+from swsllm_nb.catalogue import Model
 from swsllm_nb.proxy.errors import BadRequest
 
 __all__ = ["check_rules"]
@@ -16,6 +16,7 @@ __all__ = ["check_rules"]
 _ROLES = ("developer", "system", "user", "assistant", "tool", "function")
 _CHECKED_MESSAGE_FIELDS = ("name", "refusal", "tool_call_id", "tool_calls", "function_call")
 _MESSAGE_FIELDS = ("role", "content", *_CHECKED_MESSAGE_FIELDS)
+_PLAIN = frozenset({"role", "content"})
 _STREAM_OPTIONS = frozenset({"include_usage", "include_obfuscation"})
 _PART_TEXT: Final = {"text": "text", "refusal": "refusal"}
 _MESSAGES_LIMIT = 2048
@@ -136,16 +137,32 @@ def _check_messages(messages: Any) -> None:
             param="messages",
         )
     for index, message in enumerate(messages):
-        where = f"messages[{index}]"
-        if not isinstance(message, dict):
-            raise BadRequest(f"Invalid type for '{where}': expected an object.", param=where)
-        if message.get("role") not in _ROLES:
-            raise BadRequest(
-                f"Invalid value for '{where}.role': supported values are {', '.join(_ROLES)}.",
-                param=f"{where}.role",
-            )
-        _check_message_fields(message, where)
-        _check_content(message.get("content"), f"{where}.content")
+        _check_message(message, index)
+
+
+def _check_message(message: Any, index: int) -> None:
+    if _is_plain(message):
+        return
+    where = f"messages[{index}]"
+    if not isinstance(message, dict):
+        raise BadRequest(f"Invalid type for '{where}': expected an object.", param=where)
+    if message.get("role") not in _ROLES:
+        raise BadRequest(
+            f"Invalid value for '{where}.role': supported values are {', '.join(_ROLES)}.",
+            param=f"{where}.role",
+        )
+    _check_message_fields(message, where)
+    _check_content(message.get("content"), f"{where}.content")
+
+
+def _is_plain(message: Any) -> bool:
+    """Whether it is nothing but a known role and a text, as nearly every message is."""
+    return (
+        isinstance(message, dict)
+        and message.keys() == _PLAIN
+        and isinstance(message["content"], str)
+        and message["role"] in _ROLES
+    )
 
 
 def _check_message_fields(message: Mapping[str, Any], where: str) -> None:

@@ -103,7 +103,7 @@ _LIMITS = _Migration(
         "ALTER TABLE accounts ADD COLUMN in_flight $int NOT NULL DEFAULT 0 CHECK (in_flight >= 0)",
         "ALTER TABLE accounts ADD COLUMN in_flight_limit $int NOT NULL DEFAULT 8",
         "ALTER TABLE accounts ADD COLUMN per_minute_limit $int NOT NULL DEFAULT 120",
-        "ALTER TABLE accounts ADD COLUMN paced_until TEXT",
+        "ALTER TABLE accounts ADD COLUMN paced_until_micros $int",
         "ALTER TABLE accounts ADD COLUMN valid_from TEXT",
         "ALTER TABLE accounts ADD COLUMN valid_until TEXT",
         "ALTER TABLE accounts ADD COLUMN allowed_models TEXT",
@@ -150,6 +150,10 @@ _LIMITS = _Migration(
         """
         CREATE FUNCTION utc_now() RETURNS text LANGUAGE sql VOLATILE AS
         'SELECT utc_text(clock_timestamp())'
+        """,
+        """
+        CREATE FUNCTION unix_micros() RETURNS bigint LANGUAGE sql VOLATILE AS
+        'SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)'
         """,
         """
         CREATE FUNCTION owner_lives(wanted text) RETURNS boolean LANGUAGE sql VOLATILE AS

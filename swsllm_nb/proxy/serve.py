@@ -4,20 +4,27 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator
+import sys
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
 
 import uvicorn
 
-from swsllm_nb.pricing import default_catalogue
 from swsllm_nb.proxy import staff
+from swsllm_nb.proxy.accounts import model_rows
 from swsllm_nb.proxy.app import create_app
+from swsllm_nb.proxy.calllog import CallLog
+from swsllm_nb.proxy.http import BoundedProtocol
+from swsllm_nb.proxy.offer import Offer
 from swsllm_nb.proxy.settings import PRACTICE, Settings
 from swsllm_nb.proxy.store import Store, database_at
-from swsllm_nb.proxy.upstream import READ_TIMEOUT_SECONDS, HttpUpstream, Upstream
+from swsllm_nb.proxy.upstream import TOTAL_TIMEOUT_SECONDS, HttpUpstream
+from swsllm_nb.proxy.upstreams import Upstreams
 from swsllm_nb.tokens import o200k_base
 
-__all__ = ["RunningServer", "StopSignals", "base_url", "bind", "proxy_server", "serve"]
+__all__ = ["RunningServer", "StopSignals", "base_url", "bind", "proxy_server", "run_loop", "serve"]
 
 
 class StopSignals:
@@ -65,7 +72,8 @@ class RunningServer:
 def bind(host: str, port: int) -> socket.socket:
     """A listening socket. Raises OSError, in words, where the address cannot be had."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family)
+    # asyncio sends small writes at once only where the socket says that it is TCP.
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     if os.name == "posix":
         # Elsewhere it would let two servers share the port.
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -82,41 +90,66 @@ def bind(host: str, port: int) -> socket.socket:
 
 @asynccontextmanager
 async def proxy_server(
-    settings: Settings, store: Store, listening: socket.socket, *, grace_seconds: int
+    settings: Settings,
+    store: Store,
+    listening: socket.socket,
+    *,
+    grace_seconds: int,
+    log: CallLog | None = None,
 ) -> AsyncIterator[RunningServer]:
     """A server over an open store, with its upstream closed at the end.
 
-    A server that is told to stop lets running calls finish for ``grace_seconds``.
+    A server that is told to stop lets running calls finish for ``grace_seconds``. ``log`` gets a
+    line per call.
     """
-    upstream = _upstream(settings)
+    upstreams = _upstreams(settings)
+    offer = Offer(ages=PRACTICE not in settings.upstreams)
+    read_rows = partial(store.read, model_rows)
+    await offer.refresh(read_rows)
     app = create_app(
-        catalogue=default_catalogue(),
+        offer=offer,
         store=store,
-        upstream=upstream,
+        upstreams=upstreams,
         secret=settings.secret,
         prefix=settings.prefix,
+        log=log,
     )
     config = uvicorn.Config(
         app, lifespan="off", log_config=None, access_log=False, proxy_headers=False,
-        server_header=False, timeout_graceful_shutdown=grace_seconds, timeout_keep_alive=75,
+        server_header=False, http=BoundedProtocol, ws="none",
+        timeout_graceful_shutdown=grace_seconds, timeout_keep_alive=75,
     )  # fmt: skip
     # The first call should not wait for the tokenizer to be read, nor the first page.
     warming = asyncio.create_task(asyncio.to_thread(o200k_base))
+    following = asyncio.create_task(offer.follow(read_rows))
     try:
         yield RunningServer(uvicorn.Server(config), listening)
     finally:
         listening.close()
+        following.cancel()
         await warming
-        await upstream.close()
+        await upstreams.close()
+        if log is not None:
+            log.flush()
+
+
+def run_loop(main: Coroutine[Any, Any, None]) -> None:
+    """Run in uvloop where it is installed: it is nowhere on Windows, and saves a tenth here."""
+    loop_factory = uvicorn.Config("", loop="auto", log_config=None).get_loop_factory()
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        runner.run(main)
 
 
 async def serve(settings: Settings, listening: socket.socket, signals: StopSignals) -> None:
     """Serve on a socket until a signal says stop."""
     # A call may take as long as its upstream; whoever is in a hurry asks twice.
-    grace_seconds = READ_TIMEOUT_SECONDS + 30
+    grace_seconds = TOTAL_TIMEOUT_SECONDS + 30
     async with Store(database_at(settings.folder, settings.database)) as store:
         await staff.check_secret(store, settings.secret)
-        async with proxy_server(settings, store, listening, grace_seconds=grace_seconds) as server:
+        log = CallLog(sys.stderr)
+        async with proxy_server(
+            settings, store, listening, grace_seconds=grace_seconds, log=log
+        ) as server:
             signals.watch(server)
             await server.run()
 
@@ -127,9 +160,10 @@ def base_url(settings: Settings, listening: socket.socket) -> str:
     return f"http://{shown_host}:{port}{settings.prefix}"
 
 
-def _upstream(settings: Settings) -> Upstream:
-    if settings.upstream == PRACTICE:
+def _upstreams(settings: Settings) -> Upstreams:
+    if PRACTICE in settings.upstreams:
         from swsllm_nb.proxy.practice import PracticeUpstream
 
-        return PracticeUpstream()
-    return HttpUpstream(settings.upstream, settings.upstream_key)
+        return Upstreams((PracticeUpstream(),))
+    told = settings.upstreams
+    return Upstreams([HttpUpstream(one.base_url, one.key, name=one.name) for one in told])

@@ -3,16 +3,20 @@
 import asyncio
 import logging
 from collections.abc import Mapping
-from dataclasses import astuple
-from typing import Any
+from contextlib import suppress
+from typing import Literal
 
 from swsllm_nb import pricing
 from swsllm_nb.money import usd_text
-from swsllm_nb.proxy.ledger import Account, Hold, Outcome
+from swsllm_nb.proxy.body import Told
+from swsllm_nb.proxy.ledger import Hold, Outcome
+from swsllm_nb.proxy.standing import Balance
 from swsllm_nb.proxy.store import Store
 from swsllm_nb.wire import Usage, usage_from_body
 
 __all__ = ["Settlement"]
+
+_Breach = Literal["bound", "service_tier"]
 
 COMMIT_PATIENCE_SECONDS = 2
 
@@ -27,12 +31,14 @@ class Settlement:
 
     def __init__(self, store: Store, hold: Hold) -> None:
         self.hold = hold
+        self.upstream: str | None = None
         self._store = store
         self._may_have_billed = False
         self._usage: Usage | None = None
         self._usage_is_final = False
-        self._closing: asyncio.Task[Account] | None = None
+        self._other_tier = False
         self._outcome: Outcome | None = None
+        self._account: Balance | None = None
 
     def sent(self) -> None:
         self._may_have_billed = True
@@ -41,20 +47,19 @@ class Settlement:
         """The upstream said, or it is clear, that nothing was billed."""
         self._may_have_billed = False
 
-    def learn(self, document: Any) -> None:
-        """Take the usage that an answer or a chunk states; running counts only ever grow.
+    def learn(self, told: Told) -> None:
+        """Take the usage and the tier that an answer or a chunk tells; counts only ever grow.
 
-        That of a chunk without choices is the last word, as is whatever was learned when the
+        The usage of a chunk without choices is the last word, as is whatever was learned when the
         answer ``completed``.
         """
-        stated = usage_from_body(document)
-        if stated is None:
+        self._other_tier = self._other_tier or told.service_tier not in (None, "default")
+        if told.usage is None:
             return
-        if self._usage is not None:
-            pairs = zip(astuple(self._usage), astuple(stated), strict=True)
-            stated = Usage(*(max(pair) for pair in pairs))
-        self._usage = stated
-        self._usage_is_final = self._usage_is_final or document.get("choices") == []
+        usage = usage_from_body({"usage": told.usage})
+        if usage is not None:
+            self._usage = usage if self._usage is None else _larger(self._usage, usage)
+            self._usage_is_final = self._usage_is_final or told.is_without_choices
 
     def completed(self) -> None:
         self._usage_is_final = True
@@ -64,38 +69,58 @@ class Settlement:
         """How the call is, or by now would be, settled."""
         if self._outcome is not None:
             return self._outcome
+        tier: _Breach | None = "service_tier" if self._other_tier else None
         if self._usage is not None and self._usage_is_final:
-            return Outcome("settled", pricing.cost(self.hold.prices, self._usage), self._usage)
+            charged_pico = pricing.cost(self.hold.prices, self._usage)
+            breach: _Breach | None = "bound" if charged_pico > self.hold.hold_pico else tier
+            return Outcome("settled", charged_pico, self._usage, self.upstream, breach)
         if self._may_have_billed:
-            return Outcome("unconfirmed", self.hold.hold_pico)
-        return Outcome("released", 0)
+            return Outcome("unconfirmed", self.hold.hold_pico, None, self.upstream, tier)
+        return Outcome("released", 0, None, self.upstream)
+
+    async def account_after(self) -> Balance | None:
+        """The account as the commit left it, or None where that takes longer than 2 s."""
+        if self._outcome is None:
+            outcome = self._decide()
+            # Whatever goes wrong here, ``close`` meets it again.
+            with suppress(Exception):
+                async with asyncio.timeout(COMMIT_PATIENCE_SECONDS):
+                    self._account = await self._store.close_hold(self.hold, outcome)
+        return self._account
 
     async def close(self) -> None:
-        """Wait for the commit, however long it takes."""
-        await asyncio.shield(self._begin_closing())
+        """Wait for the commit, however long it takes. A hold that is closed stays as it is."""
+        if self._account is None:
+            closing = asyncio.create_task(self._store.close_hold(self.hold, self._decide()))
+            self._account = await asyncio.shield(closing)
 
-    async def account_after(self) -> Account | None:
-        """The account as the commit left it, or None where that takes longer than 2 s."""
-        closing = self._begin_closing()
-        await asyncio.wait([closing], timeout=COMMIT_PATIENCE_SECONDS)
-        return closing.result() if closing.done() and not closing.exception() else None
-
-    def cost_fields(self, account: Account) -> Mapping[str, str]:
+    def cost_fields(self, account: Balance) -> Mapping[str, str]:
         return {
             "cost_usd": usd_text(self.outcome.charged_pico),
             "remaining_usd": usd_text(account.remaining_pico),
             "budget_usd": usd_text(account.budget_pico),
         }
 
-    def _begin_closing(self) -> asyncio.Task[Account]:
-        if self._closing is None:
-            self._outcome = outcome = self.outcome
-            if outcome.charged_pico > self.hold.hold_pico:
+    def _decide(self) -> Outcome:
+        """From here on nothing that is learned changes the outcome."""
+        if self._outcome is None:
+            self._outcome = self.outcome
+            if self._outcome.breach is not None:
                 log.error(
-                    "bound broken: %s cost %s pico-dollars and held %s",
+                    "%s broken: %s cost %s pico-dollars and held %s",
+                    self._outcome.breach,
                     self.hold.request_id,
-                    outcome.charged_pico,
+                    self._outcome.charged_pico,
                     self.hold.hold_pico,
                 )
-            self._closing = asyncio.create_task(self._store.close_hold(self.hold, outcome))
-        return self._closing
+        return self._outcome
+
+
+def _larger(one: Usage, other: Usage) -> Usage:
+    return Usage(
+        max(one.prompt_tokens, other.prompt_tokens),
+        max(one.completion_tokens, other.completion_tokens),
+        max(one.cached_tokens, other.cached_tokens),
+        max(one.cache_write_tokens, other.cache_write_tokens),
+        max(one.reasoning_tokens, other.reasoning_tokens),
+    )

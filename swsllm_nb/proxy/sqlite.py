@@ -1,34 +1,24 @@
-"""The course's database in a file: one thread writes, and commits the work of many calls at once.
+"""The course's database in a file: one connection writes, another one reads."""
 
-A group commit makes ``synchronous=FULL`` nearly free when many calls wait for the disk: an
-acknowledged cent survives a power loss.
-"""
-
-import asyncio
-import queue
 import secrets
 import sqlite3
-import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import lru_cache
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from filelock import FileLock, Timeout
 
 from swsllm_nb.proxy import schema
-from swsllm_nb.proxy.errors import StoreUnavailable
-from swsllm_nb.proxy.work import Row, Work, ask
+from swsllm_nb.proxy.commits import Clock, Reader, Writer, run_work
+from swsllm_nb.proxy.work import Work, ask
 
 __all__ = ["DATABASE_NAME", "SqliteDatabase", "serving_alone"]
 
 DATABASE_NAME: Final = "swsllm.sqlite3"
 
 _BUSY_TIMEOUT_SECONDS = 30
-_GROUP_LIMIT = 256
+_CACHE_KIB = 16_000
 
 Result = TypeVar("Result")
 
@@ -51,12 +41,13 @@ class SqliteDatabase:
         self._processes.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._processes.mkdir(exist_ok=True)
         with ExitStack() as opened:
-            writing = _connect(self.path)
+            writing, clock = _connect(self.path)
             opened.callback(writing.close)
             _migrate(writing)
-            self._writer = _Worker(writing, "BEGIN IMMEDIATE")
+            self._writer = Writer(writing, clock)
             opened.callback(self._writer.close)
-            self._reader = _Worker(_connect(self.path), "BEGIN")
+            reading, clock = _connect(self.path)
+            self._reader = Reader(reading, clock)
             opened.callback(self._reader.close)
             alive = FileLock(self._processes / f"{self.owner}.lock")
             opened.callback(Path(alive.lock_file).unlink, missing_ok=True)
@@ -64,13 +55,15 @@ class SqliteDatabase:
             self._opened = opened.pop_all()
 
     async def close(self) -> None:
+        await self._writer.drain()
         self._opened.close()
 
     async def migrate(self, rehearse: bool) -> tuple[int, int]:
         if rehearse and not self.path.exists():
             return 0, schema.NEWEST
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with closing(_connect(self.path)) as connection:
+        connection, _ = _connect(self.path)
+        with closing(connection):
             return _migrate(connection, rehearse), schema.NEWEST
 
     async def write(self, work: Callable[[], Work[Result]]) -> Result:
@@ -113,8 +106,9 @@ def _owners_of_holds() -> Work[list[str]]:
     return [row["owner"] for row in rows]
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def _connect(path: Path) -> tuple[sqlite3.Connection, Clock]:
     """A connection to the course's database. Raises OSError for a file that is none."""
+    clock = Clock()
     try:
         with ExitStack() as opened:
             connection = sqlite3.connect(
@@ -122,23 +116,21 @@ def _connect(path: Path) -> sqlite3.Connection:
             )
             opened.callback(connection.close)
             connection.row_factory = sqlite3.Row
-            connection.create_function("utc_now", 0, _utc_now)
+            connection.create_function("utc_now", 0, clock.text)
+            connection.create_function("unix_micros", 0, clock.micros)
             # Holds are taken only while the lock on the process's file is held.
             connection.create_function("owner_lives", 1, lambda _: 1)
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
             opened.pop_all()
     except sqlite3.Error as error:
         raise OSError(
             f"{path} cannot be used as the course's database ({error}). Check its permissions, or "
             "choose another folder with --data."
         ) from None
-    return connection
-
-
-def _utc_now() -> str:
-    return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return connection, clock
 
 
 def _migrate(connection: sqlite3.Connection, rehearse: bool = False) -> int:
@@ -153,117 +145,10 @@ def _migrate(connection: sqlite3.Connection, rehearse: bool = False) -> int:
         for statement in pending:
             connection.execute(statement)
         if pending:
-            _run(connection, schema.check_books())
+            run_work(connection, schema.check_books())
         connection.execute(f"PRAGMA user_version = {schema.NEWEST}")
     except BaseException:
         connection.rollback()
         raise
     connection.execute("ROLLBACK" if rehearse else "COMMIT")
     return version
-
-
-@lru_cache(maxsize=256)
-def _spelled(sql: str) -> str:
-    """A statement as SQLite spells it: its one writer has locked every row already."""
-    return sql.replace("$", "?").partition("FOR UPDATE")[0]
-
-
-def _run(connection: sqlite3.Connection, work: Work[Result]) -> Result:
-    """One work from its first statement to its result."""
-    rows: Sequence[Row] | None = None
-    try:
-        while True:
-            statement = next(work) if rows is None else work.send(rows)
-            rows = connection.execute(_spelled(statement.sql), statement.values).fetchall()
-    except StopIteration as end:
-        result: Result = end.value
-        return result
-
-
-@dataclass(frozen=True)
-class _Job:
-    work: Callable[[], Work[Any]]
-    result: asyncio.Future[Any]
-
-
-class _Worker:
-    """A thread that runs works one after the other, each whole or not at all.
-
-    A work's result reaches its caller only after the commit that made it durable. A caller that is
-    cancelled does not undo its work.
-    """
-
-    def __init__(self, connection: sqlite3.Connection, begin: str) -> None:
-        self._connection = connection
-        # A deferred transaction that reads first and then writes fails at once under load.
-        self._begin = begin
-        self._loop = asyncio.get_running_loop()
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._serve, name="ledger", daemon=True)
-        self._thread.start()
-
-    async def run(self, work: Callable[[], Work[Result]]) -> Result:
-        result: asyncio.Future[Result] = self._loop.create_future()
-        self._jobs.put(_Job(work, result))
-        return await result
-
-    def close(self) -> None:
-        """Finish what is queued, then close the connection."""
-        self._jobs.put(None)
-        self._thread.join()
-        self._connection.close()
-
-    def _serve(self) -> None:
-        ends = False
-        while not ends and (job := self._jobs.get()) is not None:
-            group = [job]
-            while len(group) < _GROUP_LIMIT and not self._jobs.empty():
-                following = self._jobs.get()
-                if following is None:
-                    ends = True
-                    break
-                group.append(following)
-            answers = self._commit(group)
-            with suppress(RuntimeError):  # the loop was closed: nobody waits any more
-                self._loop.call_soon_threadsafe(_deliver, group, answers)
-
-    def _commit(self, group: list[_Job]) -> list[Any]:
-        try:
-            self._connection.execute(self._begin)
-            answers = [self._attempt(job) for job in group]
-            self._connection.execute("COMMIT")
-        except sqlite3.Error as error:
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
-            return [_unavailable(error)] * len(group)
-        return answers
-
-    def _attempt(self, job: _Job) -> Any:
-        """The job's result, or the exception it raised with its own writes undone."""
-        self._connection.execute("SAVEPOINT job")
-        try:
-            value = _run(self._connection, job.work())
-        except Exception as error:
-            self._connection.execute("ROLLBACK TO job")
-            value = _unavailable(error) if isinstance(error, sqlite3.OperationalError) else error
-        self._connection.execute("RELEASE job")
-        return value
-
-
-def _unavailable(error: sqlite3.Error) -> StoreUnavailable:
-    fault = StoreUnavailable(
-        f"The proxy's database cannot be written right now ({error}). Nothing was charged; "
-        "try again in a moment, and tell the teaching staff if it stays so."
-    )
-    fault.__cause__ = error
-    return fault
-
-
-def _deliver(group: list[_Job], answers: list[Any]) -> None:
-    for job, answer in zip(group, answers, strict=True):
-        if job.result.done():
-            continue
-        if isinstance(answer, BaseException):
-            job.result.set_exception(answer)
-        else:
-            job.result.set_result(answer)

@@ -11,7 +11,7 @@ from swsllm_nb.money import pico_from_usd
 from swsllm_nb.proxy import accounts
 from swsllm_nb.proxy.accounts import Limits, NewAccount, NewKey
 from swsllm_nb.proxy.auth import Secret, hash_password, new_key, new_password, shown_prefix
-from swsllm_nb.proxy.ledger import Account
+from swsllm_nb.proxy.standing import Account
 from swsllm_nb.proxy.store import Store
 
 __all__ = [

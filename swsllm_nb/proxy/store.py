@@ -12,7 +12,8 @@ from typing import Self, TypeVar
 
 from swsllm_nb.proxy import accounts, ledger
 from swsllm_nb.proxy.errors import StoreUnavailable
-from swsllm_nb.proxy.ledger import ACCOUNT, Account, Hold, Intent, Outcome, account_of_row
+from swsllm_nb.proxy.ledger import Hold, Intent, Outcome
+from swsllm_nb.proxy.standing import ACCOUNT, Account, Balance, account_of_row
 from swsllm_nb.proxy.work import Database, Work, ask
 
 __all__ = ["KeyHolder", "Store", "database_at"]
@@ -118,17 +119,17 @@ class Store:
                 return
             await asyncio.sleep(pause_seconds)
 
-    async def close_hold(self, hold: Hold, outcome: Outcome) -> Account:
-        """Close a call's hold, durably; gives the account as it then stands.
+    async def close_hold(self, hold: Hold, outcome: Outcome) -> Balance:
+        """Close a call's hold, durably; gives the account's balance as it then stands.
 
         A database that is locked, full or away is tried again for as long as this process lives: an
         answer that was given must not be lost from the books.
         """
-        account = await self._close(hold.request_id, outcome)
-        assert account is not None, "a hold that was taken is in the ledger"
-        return account
+        balance = await self._close(hold.request_id, outcome)
+        assert balance is not None, "a hold that was taken is in the ledger"
+        return balance
 
-    async def _close(self, request_id: str, outcome: Outcome) -> Account | None:
+    async def _close(self, request_id: str, outcome: Outcome) -> Balance | None:
         for pause_seconds in _closing_pauses():
             try:
                 return await self._database.write(lambda: ledger.close_hold(request_id, outcome))
@@ -154,9 +155,8 @@ def _closing_pauses() -> Iterator[float]:
 
 def _key_holder(key_hash: bytes) -> Work[KeyHolder | None]:
     rows = yield ask(
-        f"SELECT key_id, {ACCOUNT} FROM accounts JOIN "
-        "(SELECT id AS key_id, account_id FROM keys WHERE hash = $1 AND revoked_at IS NULL) k "
-        "ON k.account_id = accounts.id WHERE enabled = 1",
+        f"SELECT {ACCOUNT}, keys.id AS key_id FROM keys JOIN accounts ON accounts.id = account_id "
+        "WHERE hash = $1 AND revoked_at IS NULL AND enabled = 1",
         key_hash,
     )
     return KeyHolder(rows[0]["key_id"], account_of_row(rows[0])) if rows else None

@@ -14,19 +14,20 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from swsllm_nb.catalogue import Model
 from swsllm_nb.money import usd_text
-from swsllm_nb.pricing import Catalogue, Model
+from swsllm_nb.pricing import Prices, Rates
 from swsllm_nb.proxy import books
 from swsllm_nb.proxy.access import authenticate
 from swsllm_nb.proxy.auth import Secret
 from swsllm_nb.proxy.errors import (
     BadRequest,
-    ModelNotFound,
     NoSuchPage,
     ProxyError,
     error_answer,
 )
-from swsllm_nb.proxy.ledger import Account
+from swsllm_nb.proxy.offer import Offer
+from swsllm_nb.proxy.standing import Account
 from swsllm_nb.proxy.store import Store
 
 __all__ = ["create_views", "public_account"]
@@ -39,21 +40,21 @@ View = Callable[[Request], Awaitable[Response]]
 
 @dataclass(frozen=True)
 class _Views:
-    catalogue: Catalogue
+    offer: Offer
     store: Store
     secret: Secret
-    upstream_name: str
+    upstream_names: tuple[str, ...]
 
     async def models(self, _: Request) -> Response:
-        rows = [self._public_model(model) for model in self.catalogue.models]
+        offered = ((model, self.offer.serving(model)) for model in self.offer.catalogue.models)
+        rows = [self._public_model(model, serving) for model, serving in offered if serving]
         return JSONResponse({"object": "list", "data": rows})
 
     async def model(self, request: Request) -> Response:
         name = request.path_params["name"]
-        model = self.catalogue.find(name)
-        if model is None:
-            raise ModelNotFound(f"The model '{name[:100]}' does not exist", param="model")
-        return JSONResponse(self._public_model(model))
+        serving = self.offer.model(name)
+        model = self.offer.catalogue.find(name) or serving
+        return JSONResponse(self._public_model(model, serving))
 
     async def account(self, request: Request) -> Response:
         return JSONResponse(public_account(await self._account_of(request)))
@@ -86,31 +87,29 @@ class _Views:
         authorization = request.headers.get("authorization")
         return (await authenticate(authorization, self.secret, self.store)).account
 
-    def _public_model(self, model: Model) -> dict[str, Any]:
-        prices = model.prices
+    def _public_model(self, model: Model, serving: Model) -> dict[str, Any]:
+        """A model with the prices and limits of the one that serves it."""
         return {
             "id": model.id,
             "object": "model",
             "created": _snapshot_epoch(model.id),
-            "owned_by": "practice" if self.upstream_name == "practice" else "openai",
+            "owned_by": "practice" if self.upstream_names == ("practice",) else "openai",
             "shutdown_date": model.shutdown_date and model.shutdown_date.isoformat(),
+            "successor": model.successor,
+            "served_by": None if serving is model else serving.id,
             "aliases": list(model.aliases),
             "default": model.default,
-            "input_usd_per_million": usd_text(prices.input_pico * _TOKENS_PER_PRICE),
-            "cached_input_usd_per_million": (
-                prices.cached_input_pico and usd_text(prices.cached_input_pico * _TOKENS_PER_PRICE)
-            ),
-            "output_usd_per_million": usd_text(prices.output_pico * _TOKENS_PER_PRICE),
-            "priced_from": model.priced_from.isoformat(),
-            "context_tokens": model.context_tokens,
-            "max_output_tokens": model.max_output_tokens,
+            **_public_prices(serving.prices),
+            "priced_from": serving.priced_from.isoformat(),
+            "context_tokens": serving.context_tokens,
+            "max_output_tokens": serving.max_output_tokens,
         }
 
 
 def create_views(
-    catalogue: Catalogue, store: Store, secret: Secret, upstream_name: str
+    offer: Offer, store: Store, secret: Secret, upstream_names: tuple[str, ...]
 ) -> Starlette:
-    views = _Views(catalogue, store, secret, upstream_name)
+    views = _Views(offer, store, secret, upstream_names)
     pages: Mapping[str, View] = {
         "/models": views.models,
         "/models/{name:path}": views.model,
@@ -126,6 +125,26 @@ def create_views(
     # A redirect would name the host that the client claims, and lose the prefix.
     app.router.redirect_slashes = False
     return app
+
+
+def _public_prices(prices: Prices) -> dict[str, Any]:
+    """What is charged; null means as the full input price, or that long prompts cost no more."""
+    long = prices.long_prompts
+    long_rates = {"above_tokens": long.above_tokens, **_public_rates(long.rates)} if long else None
+    return {**_public_rates(prices), "long_prompts": long_rates}
+
+
+def _public_rates(rates: Rates) -> dict[str, str | None]:
+    told = {
+        "input_usd_per_million": rates.input_pico,
+        "cached_input_usd_per_million": rates.cached_input_pico,
+        "cache_write_usd_per_million": rates.cache_write_pico,
+        "output_usd_per_million": rates.output_pico,
+    }
+    return {
+        name: None if pico is None else usd_text(pico * _TOKENS_PER_PRICE)
+        for name, pico in told.items()
+    }
 
 
 def public_account(account: Account) -> dict[str, str | None]:

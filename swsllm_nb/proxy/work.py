@@ -6,14 +6,15 @@
 
 Whoever runs it sends back the rows of each statement, all inside one transaction: committed when
 the generator returns, rolled back when it raises. Placeholders are ``$1``, ``$2`` ...;
-``utc_now()`` is the database's own clock as UTC text, ``owner_lives(owner)`` whether that process
-may take holds. A ``FOR UPDATE`` is left out where one writer has the whole database to itself.
+``utc_now()`` is the database's own clock as UTC text, ``unix_micros()`` as a number, and
+``owner_lives(owner)`` whether that process may take holds. A ``FOR UPDATE`` is left out where one
+writer has the whole database to itself.
 """
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar
 
-__all__ = ["Database", "Row", "Statement", "Work", "ask"]
+__all__ = ["Database", "Row", "Statement", "Work", "ask", "row_values"]
 
 Result = TypeVar("Result")
 
@@ -32,6 +33,11 @@ Work: TypeAlias = Generator[Statement, Sequence[Row], Result]
 
 def ask(sql: str, *values: Any) -> Statement:
     return Statement(sql, values)
+
+
+def row_values(row: Row) -> tuple[Any, ...]:
+    """The values of a row in the order of its columns; both drivers' rows iterate over these."""
+    return tuple(row)
 
 
 class Database(Protocol):

@@ -1,6 +1,5 @@
 """One serving process, or several on one socket that a parent process looks after."""
 
-import asyncio
 import multiprocessing
 import os
 import signal
@@ -12,7 +11,7 @@ from contextlib import ExitStack
 from multiprocessing import connection
 from multiprocessing.process import BaseProcess
 
-from swsllm_nb.proxy.serve import StopSignals, base_url, bind, serve
+from swsllm_nb.proxy.serve import StopSignals, base_url, bind, run_loop, serve
 from swsllm_nb.proxy.settings import Settings
 
 __all__ = ["run"]
@@ -34,7 +33,7 @@ def run(settings: Settings, announce: Callable[[str], None], warn: Callable[[str
         if settings.workers == 1:
             signals = StopSignals()
             announce(base_url(settings, listening))
-            asyncio.run(serve(settings, listening, signals))
+            run_loop(serve(settings, listening, signals))
         else:
             parent = _Workers(settings, listening, warn)
             announce(base_url(settings, listening))
@@ -98,7 +97,7 @@ def _work(settings: Settings, listening: socket.socket) -> None:
     signals = StopSignals()
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
-        asyncio.run(serve(settings, listening, signals))
+        run_loop(serve(settings, listening, signals))
     except (OSError, ValueError) as error:
         print(f"Error: {error}", file=sys.stderr)  # noqa: T201
         sys.exit(_CANNOT_SERVE)

@@ -20,6 +20,8 @@ class _PracticeAnswer:
     status: int
     events: tuple[bodies.Event, ...]
     seconds_per_token: float
+    upstream: str = "practice"
+    retry_after_seconds: float | None = None
 
     async def chunks(self) -> AsyncIterator[bytes]:
         for event in self.events:

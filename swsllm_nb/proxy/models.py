@@ -1,0 +1,88 @@
+"""What staff see of the catalogue's rows, and how they change one."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any, Final
+
+from swsllm_nb.catalogue import Row, checked_rows
+
+__all__ = ["PRICE_FIELDS", "ROW_FIELDS", "changed_row", "listed_models"]
+
+ROW_FIELDS: Final[tuple[str, ...]] = (
+    "aliases", "default", "enabled", "context_tokens", "max_output_tokens", "cap_field",
+    "default_cap_tokens", "floor_cap_tokens", "encoding", "extra_fields", "unsupported",
+    "shutdown_date", "successor", "serve_by_successor", "upstream_model", "upstreams",
+)  # fmt: skip
+"""What can be changed of a row itself."""
+
+PRICE_FIELDS: Final[tuple[str, ...]] = (
+    "input_usd", "cached_input_usd", "cache_write_usd", "output_usd", "long_prompts", "multiplier",
+    "source", "valid_from",
+)  # fmt: skip
+"""What can be stated of a price; the rest is as before."""
+
+_DEFAULT_SOURCE = "stated by the teaching staff"
+
+
+def changed_row(rows: Mapping[str, Row], name: str, *, today: date, **changes: Any) -> Row:
+    """The row of a model with some of ROW_FIELDS and PRICE_FIELDS changed; nothing is stored.
+
+    ``rows`` are all rows as they stand. What concerns the price becomes a version of its own, from
+    ``valid_from`` on, or from today: what held before is kept. Raises ValueError with a sentence
+    where no such model is, or where the row could not be served as it would be.
+    """
+    row = _find(rows, name)
+    for field in changes:
+        if field not in ROW_FIELDS + PRICE_FIELDS:
+            raise ValueError(f"A model has no {field!r} that can be changed.")
+    changed = {**row, **{field: changes[field] for field in ROW_FIELDS if field in changes}}
+    price = {field: changes[field] for field in PRICE_FIELDS if field in changes}
+    if price:
+        changed["prices"] = _priced_anew(row, price, today)
+    checked_rows({**rows, row["id"]: changed})
+    return changed
+
+
+def listed_models(rows: Mapping[str, Row], today: date) -> list[dict[str, Any]]:
+    """Every row, also those switched off, with the price that holds today or will hold first."""
+    return [_listed(row, today) for row in rows.values()]
+
+
+def _find(rows: Mapping[str, Row], name: str) -> Row:
+    for row in rows.values():
+        if name == row["id"] or name in row["aliases"]:
+            return row
+    raise ValueError(f"There is no model {name[:100]!r}. Known: {', '.join(rows)}.")
+
+
+def _priced_anew(row: Row, price: Mapping[str, Any], today: date) -> list[Any]:
+    valid_from = price.get("valid_from") or today.isoformat()
+    # Days written like this compare as texts; any other spelling is refused when it is checked.
+    if str(valid_from) < today.isoformat():
+        raise ValueError(
+            f"A price cannot hold from {valid_from}: calls before today keep what they cost. "
+            f"State {today} or a later day."
+        )
+    before = _version_on(row, str(valid_from)) or {}
+    version = {**before, "source": _DEFAULT_SOURCE, **price, "valid_from": valid_from}
+    kept = [known for known in row["prices"] if known["valid_from"] != valid_from]
+    return [*kept, {name: value for name, value in version.items() if value is not None}]
+
+
+def _version_on(row: Row, day: str) -> Mapping[str, Any] | None:
+    """The price of a day, or the first to come where none holds yet."""
+    versions = sorted(row["prices"], key=lambda version: str(version["valid_from"]))
+    held = [version for version in versions if version["valid_from"] <= day]
+    return held[-1] if held else next(iter(versions), None)
+
+
+def _listed(row: Row, today: date) -> dict[str, Any]:
+    price = _version_on(row, today.isoformat()) or {}
+    return {
+        "model": row["id"],
+        **{field: row.get(field) for field in ROW_FIELDS},
+        "serve_by_successor": row.get("serve_by_successor", False),
+        "upstream_model": row.get("upstream_model") or row["id"],
+        "upstreams": row.get("upstreams", []),
+        **{field: price.get(field) for field in PRICE_FIELDS},
+    }
