@@ -182,14 +182,13 @@ class Race:
         """Read as far as the client stays; gives the code of a refusal."""
         if response.status != 200:
             return str((await response.json())["error"]["code"])
-        if place is None:
-            with suppress(aiohttp.ClientError):  # the proxy was killed
-                await response.read()
-            return None
         leaves_at = b'"prompt_tokens"' if place == "before done" else b"content"
-        async for line in response.content:
-            if leaves_at in line:
-                break
+        with suppress(aiohttp.ClientError):  # the proxy was killed
+            async for line in response.content:
+                if place is not None and leaves_at in line:
+                    break
+        if place is None:
+            return None
         response.close()
         self.upstream.open_gate(call.tag)
         return None
