@@ -483,4 +483,5 @@ def test_a_race_of_many_calls_never_spends_more_than_the_budget(
             code = refused.json()["error"]["code"]
             final = refused.headers.get("x-should-retry") == "false"
             assert final == (code == "insufficient_quota")
-            assert final or refused.headers["retry-after"] == "10"
+            # What is held by others, or too many of one's own at once.
+            assert final or refused.headers["retry-after"] in ("10", "2")

@@ -1,6 +1,7 @@
 """The database, whichever it is: one atomic decision per call, and nothing held for ever."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -23,7 +24,7 @@ from swsllm_nb.proxy.errors import (
 )
 from swsllm_nb.proxy.ledger import Outcome
 from swsllm_nb.proxy.store import KeyHolder, Store
-from swsllm_nb.proxy.work import Database
+from swsllm_nb.proxy.work import Database, ask
 from swsllm_nb.wire import Usage
 
 
@@ -296,6 +297,77 @@ def test_an_error_in_one_of_many_works_undoes_that_one_alone(place: Place) -> No
             ["Hold", "Hold", "IntegrityError"], ["Hold", "Hold", "UniqueViolationError"]
         )  # fmt: skip
         assert (await the_account(store)).reserved_pico == 20
+
+    run(place, act)
+
+
+def test_what_follows_in_a_group_that_sqlite_undid_is_not_written_by_halves(tmp_path: Path) -> None:
+    add_one = "UPDATE accounts SET spend_pico = spend_pico + 1"
+
+    def on_a_full_disk() -> Any:
+        yield ask("ROLLBACK")
+        raise sqlite3.OperationalError("database or disk is full")
+
+    def by_halves() -> Any:
+        yield ask(add_one)
+        raise ValueError("in the middle")
+
+    async def act(store: Store, _: KeyHolder) -> None:
+        works = (on_a_full_disk, by_halves)
+        results = await asyncio.gather(*map(store.write, works), return_exceptions=True)
+        assert [type(result) for result in results] == [StoreUnavailable, ValueError]
+        assert (await the_account(store)).spend_pico == 0
+
+    run(Place(tmp_path), act)
+
+
+def test_a_settlement_is_tried_again_while_the_database_is_away(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def act(store: Store, holder: KeyHolder) -> None:
+        hold = await store.reserve(intent(holder, 1, 100))
+        honest, tries = store._database.write, 0
+
+        async def away_at_first(work: Any) -> Any:
+            nonlocal tries
+            tries += 1
+            if tries < 3:
+                raise StoreUnavailable("away")
+            return await honest(work)
+
+        monkeypatch.setattr(store._database, "write", away_at_first)
+        balance = await store.close_hold(hold, Outcome("settled", 40, Usage(1, 1)))
+        assert (balance.spend_pico, balance.reserved_pico, tries) == (40, 0, 3)
+
+    run(place, act)
+
+
+def test_on_a_full_disk_many_calls_are_refused_and_the_books_add_up(tmp_path: Path) -> None:
+    def room_for(pages: int) -> Any:
+        (row,) = yield ask("PRAGMA page_count")
+        yield ask(f"PRAGMA max_page_count = {row['page_count'] + pages}")
+
+    async def act(store: Store, holder: KeyHolder) -> None:
+        hold = await store.reserve(intent(holder, 1, 1))
+        await store.write(lambda: room_for(0))
+        calls = (store.reserve(intent(holder, number, 1)) for number in range(2, 1000))
+        results = await asyncio.gather(*calls, return_exceptions=True)
+        refused = [result for result in results if isinstance(result, BaseException)]
+        assert {type(error) for error in refused} == {StoreUnavailable}
+        await store.write(lambda: room_for(1000))
+        await store.close_hold(hold, Outcome("released", 0))
+        assert (await the_account(store)).reserved_pico == len(results) - len(refused)
+
+    run(Place(tmp_path), act)
+
+
+def test_what_was_acknowledged_is_committed(place: Place) -> None:
+    async def act(store: Store, holder: KeyHolder) -> None:
+        async with raw(place) as execute_raw:
+            for number in range(1, 20):
+                await store.reserve(intent(holder, number, 1))
+                (row,) = await execute_raw("SELECT reserved_pico FROM accounts")
+                assert row[0] == number
 
     run(place, act)
 

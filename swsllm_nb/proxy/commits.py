@@ -209,13 +209,17 @@ class Writer:
                 answers.append(run_work(self._connection, job.work()))
             except Exception as error:
                 answers.append(error)
-                if self._connection.total_changes == before:
+                # On a full disk SQLite has undone it all, and would write on by halves.
+                undone = not self._connection.in_transaction
+                if self._connection.total_changes == before and not undone:
                     continue
                 # It had written already: it is undone, with those before it, and these run again.
                 with suppress(sqlite3.Error):
-                    self._connection.execute("ROLLBACK")
+                    self._connection.rollback()
                 self._waiting[:0] = [*group[:number], *group[number + 1 :]]
-                self._finished([job], [error])
+                _deliver(job.result, _told(error))
+                # Not from here: as many may fail as there are calls, each within the one before.
+                self._loop.call_soon(self._go_on)
                 return
         self._thread.do(self._commit, lambda fault: self._committed(group, answers, fault))
 
@@ -234,6 +238,9 @@ class Writer:
     def _finished(self, group: list[_Job], answers: list[Any]) -> None:
         for job, answer in zip(group, answers, strict=True):
             _deliver(job.result, _told(answer) if isinstance(answer, Exception) else answer)
+        self._go_on()
+
+    def _go_on(self) -> None:
         if self._waiting:
             self._next_group()
         else:

@@ -88,7 +88,7 @@ def reserve(intent: Intent, owner: str) -> Work[Hold]:
     refusing.check_admitted(standing, intent.model.id)
     rooms = [refusing.Room.of_account(standing)]
     if standing.cap_pico is not None:
-        rooms.append((yield from _course_room()))
+        rooms += yield from _course_room()
     refusing.check_unspent(rooms, intent)
     refusing.check_calls_at_once(standing)
     paced_until, rate = next_call(
@@ -111,11 +111,17 @@ _TAKE = """
 """
 
 
-def _course_room() -> Work[refusing.Room]:
-    """What the whole course may still cost; from here on to the commit no other call is decided."""
-    yield ask("SELECT id FROM course FOR UPDATE")
+def _course_room() -> Work[list[refusing.Room]]:
+    """What the whole course may still cost; from here on to the commit no other call is decided.
+
+    Nothing, where the cap was lifted while this call waited for its turn.
+    """
+    (course,) = yield ask("SELECT cap_pico FROM course WHERE id = 1 FOR UPDATE")
+    cap_pico = course["cap_pico"]
+    if cap_pico is None:
+        return []
     sums = yield from course_sums()
-    return refusing.Room.of_course(sums["cap_pico"], sums["spend_pico"], sums["reserved_pico"])
+    return [refusing.Room.of_course(cap_pico, sums["spend_pico"], sums["reserved_pico"])]
 
 
 def _held_row(intent: Intent, owner: str, now: str, hold_pico: int, cap_tokens: int) -> Statement:

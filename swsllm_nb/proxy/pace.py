@@ -29,9 +29,10 @@ def next_call(paced_until: int | None, now: int, limit: int) -> tuple[int, Rate]
     # Further ahead than a minute is only what a clock that jumped back has left behind.
     if not now <= full_at <= now + _MINUTE:
         full_at = now
-    share = -(-_MINUTE // limit)
+    # Rounded down, and the bucket with it: the last of a minute's calls must fit as well.
+    share = max(1, _MINUTE // limit)
     full_at += share
-    room = now + _MINUTE - full_at
+    room = now + limit * share - full_at
     if room < 0:
         seconds = -(room // _SECOND)
         raise TooManyCalls(

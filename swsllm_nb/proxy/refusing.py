@@ -57,7 +57,7 @@ class Room:
 
     @property
     def left(self) -> str:
-        return f"{show_left(self.remaining_pico)} of {show_left(self.limit_pico)} is left"
+        return f"{show_left(max(self.remaining_pico, 0))} of {show_left(self.limit_pico)} is left"
 
 
 def check_admitted(standing: Standing, model_id: str) -> None:
