@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from deaths import billing, clients, fleet, kind
 from fake_openai import FakeOpenAI
 from postgres import fresh_database, postgres_url
 from proxies import RunningProxy, running_proxy
 from stores import place
 
-__all__ = ["fresh_database", "place", "postgres_url"]
+__all__ = ["billing", "clients", "fleet", "fresh_database", "kind", "place", "postgres_url"]
 
 __all__ = ["fresh_database", "postgres_url"]
 

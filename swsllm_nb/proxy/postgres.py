@@ -19,16 +19,28 @@ __all__ = ["PostgresDatabase"]
 
 _CONNECTIONS = 10
 _PATIENCE_SECONDS: Final = 10
+_SLEEP_SECONDS: Final = 5
+"""Who stops so long inside a transaction (a machine that fell asleep) gives its locks back."""
+
 _LEASE_SECONDS: Final = 60
 _BEATS_UNTIL_DEAD: Final = 3
 _LOCK_OF_MIGRATIONS: Final = 0x737773  # any number that no one else uses in this database
 
 _CONFLICTS = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+# What a server says that stops, is full or read-only, or lets nobody in: no fault of a statement.
 _AWAY = (
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
+    asyncpg.ObjectNotInPrerequisiteStateError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.PostgresSystemError,
+    asyncpg.InternalServerError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # of a connection that was cut: asyncpg's issues 784 and 1069
     asyncpg.QueryCanceledError,
     TimeoutError,
     OSError,
@@ -57,6 +69,9 @@ class PostgresDatabase:
             self._pool = await asyncpg.create_pool(
                 self._url, min_size=1, max_size=_CONNECTIONS, timeout=_PATIENCE_SECONDS,
                 command_timeout=_PATIENCE_SECONDS,
+                server_settings={
+                    "idle_in_transaction_session_timeout": f"{_SLEEP_SECONDS * 1000}"
+                },
             )  # fmt: skip
         except (*_AWAY, asyncpg.PostgresError, ValueError) as error:
             raise _unusable(self._url, error) from None
