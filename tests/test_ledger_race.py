@@ -34,7 +34,7 @@ SEEDS = range(50)
 CALLERS = 10
 CALLS = 4
 IN_FLIGHT = 4
-LOOK_SECONDS = 0.003
+LOOK_SECONDS = 0.01
 
 
 @dataclass

@@ -398,7 +398,7 @@ _SQLITE: Final = (
         "an error in one work undoes its neighbours",
         "proxy/commits.py",
         "self._waiting[:0] = [*group[:number], *group[number + 1 :]]",
-        "self._waiting[:0] = [*group[number + 1 :]]",
+        "for other in group:\n                    _deliver(other.result, _told(error))",
         _store("test_an_error_in_one_of_many_works_undoes_that_one_alone[sqlite]"),
     ),
     _one(
