@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import count
 from typing import Any
 
 import aiohttp
@@ -49,9 +50,12 @@ def fleet(
         yield made
 
 
+_races = count()
+
+
 @pytest.mark.parametrize("clients", CLIENTS)
 def test_no_race_overspends_a_budget(fleet: Fleet, billing: BillingUpstream, clients: int) -> None:
-    calls = deal(f"race-{id(fleet)}-{clients}", CALLS[clients], seed=clients)
+    calls = deal(f"race-{next(_races)}", CALLS[clients], seed=clients)
     total_pico = sum(call.bound_pico(call.cap or 4096) for call in calls)
     name = f"ada {clients}"
     key = fleet.add_account(name, usd_text(total_pico // 3))
