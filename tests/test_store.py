@@ -23,7 +23,7 @@ from swsllm_nb.proxy.errors import (
 )
 from swsllm_nb.proxy.ledger import Outcome
 from swsllm_nb.proxy.store import KeyHolder, Store
-from swsllm_nb.proxy.work import Database
+from swsllm_nb.proxy.work import Database, Work, ask
 from swsllm_nb.wire import Usage
 
 
@@ -298,6 +298,36 @@ def test_an_error_in_one_of_many_works_undoes_that_one_alone(place: Place) -> No
         assert (await the_account(store)).reserved_pico == 20
 
     run(place, act)
+
+
+def test_a_disk_that_is_full_for_one_of_many_works_lets_none_of_them_through_in_parts(
+    tmp_path: Path,
+) -> None:
+    async def act(store: Store, holder: KeyHolder) -> None:
+        database: Any = store._database
+        connection = database._writer._connection
+
+        def filling() -> Work[None]:
+            (pages,) = connection.execute("PRAGMA page_count").fetchone()
+            connection.execute(f"PRAGMA max_page_count = {pages + 1}")
+            sql = "INSERT INTO models (id, document, author, changed_at) VALUES ('a', $1, '', '')"
+            yield ask(sql, "x" * 100_000)
+
+        def spending_without_a_row() -> Work[None]:
+            yield ask("UPDATE accounts SET spend_pico = spend_pico + 1")
+            raise ValueError("only half of it was done")
+
+        results = await asyncio.gather(
+            store.reserve(intent(holder, 1, 10)),
+            store.write(filling),
+            store.write(spending_without_a_row),
+            return_exceptions=True,
+        )
+        kinds = [type(result).__name__ for result in results]
+        assert kinds == ["Hold", "StoreUnavailable", "ValueError"]
+        assert (await the_account(store)).reserved_pico == 10
+
+    run(Place(tmp_path), act)
 
 
 def test_a_hold_whose_commit_nobody_heard_of_is_withdrawn(

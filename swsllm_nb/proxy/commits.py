@@ -209,7 +209,8 @@ class Writer:
                 answers.append(run_work(self._connection, job.work()))
             except Exception as error:
                 answers.append(error)
-                if self._connection.total_changes == before:
+                # SQLite undoes a whole transaction by itself, as where the disk is full.
+                if self._connection.in_transaction and self._connection.total_changes == before:
                     continue
                 # It had written already: it is undone, with those before it, and these run again.
                 with suppress(sqlite3.Error):
