@@ -1,7 +1,7 @@
 """The database, whichever it is: one atomic decision per call, and nothing held for ever."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -184,6 +184,26 @@ def test_the_cap_of_the_course_holds_over_all_accounts_together(place: Place) ->
         await store.reserve(intent(holder, 102, 50))
 
     run(place, act)
+
+
+def test_a_cap_that_is_lifted_while_a_call_waits_for_its_account_holds_it_no_more(
+    fresh_database: Callable[[], str], tmp_path: Path
+) -> None:
+    async def act(store: Store, holder: KeyHolder) -> None:
+        database: Any = store._database
+        await store.write(lambda: accounts.set_course_cap(1))
+        async with database._pool.acquire() as connection:
+            async with connection.transaction():
+                await connection.execute("SELECT id FROM accounts FOR UPDATE")
+                call = asyncio.create_task(store.reserve(intent(holder, 1, 10)))
+                waiting = "SELECT 1 FROM pg_locks WHERE NOT granted"
+                async with asyncio.timeout(5):
+                    while not await execute(store, waiting):
+                        await asyncio.sleep(0.01)
+                await store.write(lambda: accounts.set_course_cap(None))
+        assert (await call).hold_pico == 10
+
+    run(Place(tmp_path, fresh_database()), act)
 
 
 def test_a_grant_adds_to_the_budget_and_takes_back_only_what_is_left(place: Place) -> None:

@@ -88,7 +88,7 @@ def reserve(intent: Intent, owner: str) -> Work[Hold]:
     refusing.check_admitted(standing, intent.model.id)
     rooms = [refusing.Room.of_account(standing)]
     if standing.cap_pico is not None:
-        rooms.append((yield from _course_room()))
+        rooms += yield from _course_rooms()
     refusing.check_unspent(rooms, intent)
     refusing.check_calls_at_once(standing)
     paced_until, rate = next_call(
@@ -111,11 +111,16 @@ _TAKE = """
 """
 
 
-def _course_room() -> Work[refusing.Room]:
-    """What the whole course may still cost; from here on to the commit no other call is decided."""
+def _course_rooms() -> Work[list[refusing.Room]]:
+    """What the whole course may still cost; from here on to the commit no other call is decided.
+
+    None, where the cap was lifted while this call waited for its account.
+    """
     yield ask("SELECT id FROM course FOR UPDATE")
     sums = yield from course_sums()
-    return refusing.Room.of_course(sums["cap_pico"], sums["spend_pico"], sums["reserved_pico"])
+    if sums["cap_pico"] is None:
+        return []
+    return [refusing.Room.of_course(sums["cap_pico"], sums["spend_pico"], sums["reserved_pico"])]
 
 
 def _held_row(intent: Intent, owner: str, now: str, hold_pico: int, cap_tokens: int) -> Statement:
