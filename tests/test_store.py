@@ -1,6 +1,7 @@
 """The database, whichever it is: one atomic decision per call, and nothing held for ever."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -346,6 +347,28 @@ def test_a_disk_that_is_full_for_one_of_many_works_lets_none_of_them_through_in_
         kinds = [type(result).__name__ for result in results]
         assert kinds == ["Hold", "StoreUnavailable", "ValueError"]
         assert (await the_account(store)).reserved_pico == 10
+
+    run(Place(tmp_path), act)
+
+
+def test_a_file_that_is_damaged_for_a_moment_stops_no_later_call(tmp_path: Path) -> None:
+    class Damaged:
+        def __init__(self, connection: Any) -> None:
+            self.connection = connection
+
+        def execute(self, sql: str) -> None:
+            writer._connection = self.connection
+            raise sqlite3.DatabaseError("database disk image is malformed")
+
+    writer: Any = None
+
+    async def act(store: Store, holder: KeyHolder) -> None:
+        nonlocal writer
+        database: Any = store._database
+        writer = database._writer
+        writer._connection = Damaged(writer._connection)
+        async with asyncio.timeout(10):
+            await store.reserve(intent(holder, 1, 10))
 
     run(Place(tmp_path), act)
 

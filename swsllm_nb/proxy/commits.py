@@ -173,7 +173,7 @@ class Writer:
         # A deferred transaction that reads first and then writes would fail at once under load.
         try:
             self._connection.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError:
+        except sqlite3.Error:
             return False
         return True
 
