@@ -74,7 +74,9 @@ def all_accounts() -> Work[list[Account]]:
 
 def find(name: str) -> Work[Account]:
     """The account of that name, locked until the transaction ends."""
-    rows = yield ask(f"SELECT {ACCOUNT} FROM accounts WHERE name = $1 FOR UPDATE", name)
+    rows = yield ask(
+        f"SELECT {ACCOUNT} FROM accounts WHERE name = $1 AND deleted_at IS NULL FOR UPDATE", name
+    )
     if not rows:
         raise ValueError(
             f"There is no account {name!r}. 'swsllm account list' shows those there are."
