@@ -156,6 +156,8 @@ def test_dates_and_models_of_an_account_are_decided_with_the_call(place: Place) 
             await limited(valid_from="", valid_until="2020-01-01T00:00:00.000000Z")
         with pytest.raises(NotAllowed, match="may not use gpt-4o-mini-2024-07-18; it may use o3"):
             await limited(valid_until="", allowed_models=("o3-mini-2025-01-31",))
+        await limited(allowed_models=("gpt-4o-mini",))
+        await execute(store, "UPDATE ledger SET request_id = 'req_0' WHERE kind = 'call'")
         await limited(allowed_models="")
 
     run(place, act)
@@ -193,15 +195,13 @@ def test_a_cap_that_is_lifted_while_a_call_waits_for_its_account_holds_it_no_mor
     async def act(store: Store, holder: KeyHolder) -> None:
         database: Any = store._database
         await store.write(lambda: accounts.set_course_cap(1))
-        async with database._pool.acquire() as connection:
-            async with connection.transaction():
-                await connection.execute("SELECT id FROM accounts FOR UPDATE")
-                call = asyncio.create_task(store.reserve(intent(holder, 1, 10)))
-                waiting = "SELECT 1 FROM pg_locks WHERE NOT granted"
-                async with asyncio.timeout(5):
-                    while not await execute(store, waiting):
-                        await asyncio.sleep(0.01)
-                await store.write(lambda: accounts.set_course_cap(None))
+        async with database._pool.acquire() as connection, connection.transaction():
+            await connection.execute("SELECT id FROM accounts FOR UPDATE")
+            call = asyncio.create_task(store.reserve(intent(holder, 1, 10)))
+            async with asyncio.timeout(4):
+                while not await execute(store, "SELECT 1 FROM pg_locks WHERE NOT granted"):
+                    await asyncio.sleep(0.01)
+            await store.write(lambda: accounts.set_course_cap(None))
         assert (await call).hold_pico == 10
 
     run(Place(tmp_path, fresh_database()), act)
