@@ -494,8 +494,6 @@ class raw:  # noqa: N801
 
     async def __aenter__(self) -> Any:
         if self.place.url is None:
-            import sqlite3
-
             path = self.place.folder / "swsllm.sqlite3"
             self.connection: Any = sqlite3.connect(path, isolation_level=None)
 
@@ -565,6 +563,20 @@ def test_a_migration_after_which_the_books_would_not_add_up_changes_nothing(
             assert len(await execute_raw("SELECT input_pico FROM ledger")) == 3
 
     asyncio.run(running())
+
+
+def test_a_migration_may_take_longer_than_a_call(
+    fresh_database: Callable[[], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = schema._Migration(("SELECT pg_sleep(1.5)",))
+    monkeypatch.setattr(schema, "_MIGRATIONS", (*schema._MIGRATIONS, long))
+    monkeypatch.setattr(schema, "NEWEST", schema.NEWEST + 1)
+    monkeypatch.setattr("swsllm_nb.proxy.postgres._PATIENCE_SECONDS", 1)
+
+    async def act(store: Store, holder: KeyHolder) -> None:
+        await store.reserve(intent(holder, 1, 10))
+
+    run(Place(tmp_path, fresh_database()), act)
 
 
 def test_a_database_of_a_newer_program_is_refused(
