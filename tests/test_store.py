@@ -189,6 +189,31 @@ def test_the_cap_of_the_course_holds_over_all_accounts_together(place: Place) ->
     run(place, act)
 
 
+def test_accounts_that_call_at_once_do_not_break_the_cap_of_the_course(place: Place) -> None:
+    async def act(store: Store, holder: KeyHolder) -> None:
+        holders = [holder]
+        for number in range(9):
+            new = NewAccount(f"no {number}", 1000, "", NewKey(bytes([number]), "sws-none"))
+            await store.write(lambda new=new: accounts.add_account(new, "a test"))  # type: ignore[misc]
+            other = await store.key_holder(bytes([number]))
+            assert other is not None
+            holders.append(other)
+        await store.write(lambda: accounts.set_course_cap(300))
+        calls = [store.reserve(intent(holders[at % 10], at, 100)) for at in range(40)]
+        results = await asyncio.gather(*calls, return_exceptions=True)
+        assert sum(isinstance(result, ledger.Hold) for result in results) == 3
+
+    run(place, act)
+
+
+def test_a_commit_waits_for_the_disk(tmp_path: Path) -> None:
+    async def act(store: Store, _: KeyHolder) -> None:
+        (row,) = await execute(store, "PRAGMA synchronous")
+        assert row["synchronous"] == 2
+
+    run(Place(tmp_path), act)
+
+
 def test_a_cap_that_is_lifted_while_a_call_waits_for_its_account_holds_it_no_more(
     fresh_database: Callable[[], str], tmp_path: Path
 ) -> None:
