@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Set as AbstractSet
-from datetime import date, datetime
+from datetime import date
 from fractions import Fraction
 from typing import Any, NoReturn
 
@@ -13,6 +13,7 @@ __all__ = ["Fields"]
 _COUNT_LIMIT = 10**9
 _TEXT_CHARACTERS = 1000
 _MULTIPLIER = re.compile(r"\d{1,3}(\.\d{1,9})?", re.ASCII)
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _TOKENS_PER_PRICE = 1_000_000
 
 
@@ -91,8 +92,12 @@ class Fields:
         return self.count(field) if self.has(field) else None
 
     def day(self, field: str) -> date:
+        value = self._document.get(field)
+        # Written in just one way, days compare as texts.
+        if not isinstance(value, str) or not _DAY.fullmatch(value):
+            self.refuse(field, "a day such as '2026-11-23'")
         try:
-            return datetime.strptime(str(self._document.get(field)), "%Y-%m-%d").date()  # noqa: DTZ007
+            return date.fromisoformat(value)
         except ValueError:
             self.refuse(field, "a day such as '2026-11-23'")
 

@@ -13,8 +13,6 @@ from stores import place
 
 __all__ = ["billing", "clients", "fleet", "fresh_database", "kind", "place", "postgres_url"]
 
-__all__ = ["fresh_database", "postgres_url"]
-
 os.environ["MPLBACKEND"] = "agg"
 
 _OURS = ("SWSLLM_", "OPENAI_")

@@ -115,6 +115,7 @@ def test_limits_of_an_account_bite_and_are_lifted(course: Course) -> None:
     assert slow.code == "rate_limit_exceeded"
     assert 1 <= int(slow.response.headers["retry-after"]) <= 30
     assert "2027-13-01" in course.fault(*limit, "--until", "2027-13-01")
+    assert "9999-12-31" in course.fault(*limit, "--until", "9999-12-31")
     course.fault(*limit, "--in-flight", "0")
 
 

@@ -72,6 +72,7 @@ def test_the_successor_is_switched_on_once_all_is_known_of_it() -> None:
         ({"prices": []}, "no 'prices' that can be changed"),
         ({"input_usd": "0.1500001"}, "too fine"),
         ({"input_usd": "1", "valid_from": "tomorrow"}, "a day such as"),
+        ({"input_usd": "1", "valid_from": "2026-9-01"}, "a day such as"),
         ({"floor_cap_tokens": 9000}, "above default_cap_tokens"),
         ({"aliases": ["gpt-4o"]}, "have the name 'gpt-4o'"),
     ],

@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +24,7 @@ from swsllm_nb.proxy.errors import (
 )
 from swsllm_nb.proxy.ledger import Outcome
 from swsllm_nb.proxy.store import KeyHolder, Store
-from swsllm_nb.proxy.work import Database, ask
+from swsllm_nb.proxy.work import Database, Work, ask
 from swsllm_nb.wire import Usage
 
 
@@ -156,6 +156,8 @@ def test_dates_and_models_of_an_account_are_decided_with_the_call(place: Place) 
             await limited(valid_from="", valid_until="2020-01-01T00:00:00.000000Z")
         with pytest.raises(NotAllowed, match="may not use gpt-4o-mini-2024-07-18; it may use o3"):
             await limited(valid_until="", allowed_models=("o3-mini-2025-01-31",))
+        await limited(allowed_models=("gpt-4o-mini",))
+        await execute(store, "UPDATE ledger SET request_id = 'req_0' WHERE kind = 'call'")
         await limited(allowed_models="")
 
     run(place, act)
@@ -187,6 +189,49 @@ def test_the_cap_of_the_course_holds_over_all_accounts_together(place: Place) ->
     run(place, act)
 
 
+def test_accounts_that_call_at_once_do_not_break_the_cap_of_the_course(place: Place) -> None:
+    async def act(store: Store, holder: KeyHolder) -> None:
+        holders = [holder]
+        for number in range(9):
+            new = NewAccount(f"no {number}", 1000, "", NewKey(bytes([number]), "sws-none"))
+            await store.write(lambda new=new: accounts.add_account(new, "a test"))  # type: ignore[misc]
+            other = await store.key_holder(bytes([number]))
+            assert other is not None
+            holders.append(other)
+        await store.write(lambda: accounts.set_course_cap(300))
+        calls = [store.reserve(intent(holders[at % 10], at, 100)) for at in range(40)]
+        results = await asyncio.gather(*calls, return_exceptions=True)
+        assert sum(isinstance(result, ledger.Hold) for result in results) == 3
+
+    run(place, act)
+
+
+def test_a_commit_waits_for_the_disk(tmp_path: Path) -> None:
+    async def act(store: Store, _: KeyHolder) -> None:
+        (row,) = await execute(store, "PRAGMA synchronous")
+        assert row["synchronous"] == 2
+
+    run(Place(tmp_path), act)
+
+
+def test_a_cap_that_is_lifted_while_a_call_waits_for_its_account_holds_it_no_more(
+    fresh_database: Callable[[], str], tmp_path: Path
+) -> None:
+    async def act(store: Store, holder: KeyHolder) -> None:
+        database: Any = store._database
+        await store.write(lambda: accounts.set_course_cap(1))
+        async with database._pool.acquire() as connection, connection.transaction():
+            await connection.execute("SELECT id FROM accounts FOR UPDATE")
+            call = asyncio.create_task(store.reserve(intent(holder, 1, 10)))
+            async with asyncio.timeout(4):
+                while not await execute(store, "SELECT 1 FROM pg_locks WHERE NOT granted"):
+                    await asyncio.sleep(0.01)
+            await store.write(lambda: accounts.set_course_cap(None))
+        assert (await call).hold_pico == 10
+
+    run(Place(tmp_path, fresh_database()), act)
+
+
 def test_a_grant_adds_to_the_budget_and_takes_back_only_what_is_left(place: Place) -> None:
     async def act(store: Store, holder: KeyHolder) -> None:
         await store.reserve(intent(holder, 1, 600))
@@ -215,6 +260,8 @@ def test_a_deleted_account_leaves_its_ledger_and_no_name(place: Place) -> None:
         assert (await store.close_hold(hold, Outcome("settled", 100))).spend_pico == 100
         assert await store.accounts() == []
         assert gone.name == f"deleted-{gone.id}"
+        with pytest.raises(ValueError, match="no account 'deleted-"):
+            await store.write(lambda: accounts.new_key(gone.name, NewKey(b"2", "sws-2")))
         again = NewAccount("ada", 5, "", NewKey(b"again", "sws-ada1"))
         await store.write(lambda: accounts.add_account(again, "a test"))
         await store.write(lambda: accounts.rename("ada", "grace"))
@@ -358,6 +405,34 @@ def test_on_a_full_disk_many_calls_are_refused_and_the_books_add_up(tmp_path: Pa
         await store.close_hold(hold, Outcome("released", 0))
         assert (await the_account(store)).reserved_pico == len(results) - len(refused)
 
+
+def test_a_disk_that_is_full_for_one_of_many_works_lets_none_of_them_through_in_parts(
+    tmp_path: Path,
+) -> None:
+    async def act(store: Store, holder: KeyHolder) -> None:
+        database: Any = store._database
+        connection = database._writer._connection
+
+        def filling() -> Work[None]:
+            (pages,) = connection.execute("PRAGMA page_count").fetchone()
+            connection.execute(f"PRAGMA max_page_count = {pages + 1}")
+            sql = "INSERT INTO models (id, document, author, changed_at) VALUES ('a', $1, '', '')"
+            yield ask(sql, "x" * 100_000)
+
+        def spending_without_a_row() -> Work[None]:
+            yield ask("UPDATE accounts SET spend_pico = spend_pico + 1")
+            raise ValueError("only half of it was done")
+
+        results = await asyncio.gather(
+            store.reserve(intent(holder, 1, 10)),
+            store.write(filling),
+            store.write(spending_without_a_row),
+            return_exceptions=True,
+        )
+        kinds = [type(result).__name__ for result in results]
+        assert kinds == ["Hold", "StoreUnavailable", "ValueError"]
+        assert (await the_account(store)).reserved_pico == 10
+
     run(Place(tmp_path), act)
 
 
@@ -370,6 +445,28 @@ def test_what_was_acknowledged_is_committed(place: Place) -> None:
                 assert row[0] == number
 
     run(place, act)
+
+
+def test_a_file_that_is_damaged_for_a_moment_stops_no_later_call(tmp_path: Path) -> None:
+    class Damaged:
+        def __init__(self, connection: Any) -> None:
+            self.connection = connection
+
+        def execute(self, sql: str) -> None:
+            writer._connection = self.connection
+            raise sqlite3.DatabaseError("database disk image is malformed")
+
+    writer: Any = None
+
+    async def act(store: Store, holder: KeyHolder) -> None:
+        nonlocal writer
+        database: Any = store._database
+        writer = database._writer
+        writer._connection = Damaged(writer._connection)
+        async with asyncio.timeout(10):
+            await store.reserve(intent(holder, 1, 10))
+
+    run(Place(tmp_path), act)
 
 
 def test_a_hold_whose_commit_nobody_heard_of_is_withdrawn(
@@ -491,8 +588,6 @@ class raw:  # noqa: N801
 
     async def __aenter__(self) -> Any:
         if self.place.url is None:
-            import sqlite3
-
             path = self.place.folder / "swsllm.sqlite3"
             self.connection: Any = sqlite3.connect(path, isolation_level=None)
 
@@ -562,6 +657,20 @@ def test_a_migration_after_which_the_books_would_not_add_up_changes_nothing(
             assert len(await execute_raw("SELECT input_pico FROM ledger")) == 3
 
     asyncio.run(running())
+
+
+def test_a_migration_may_take_longer_than_a_call(
+    fresh_database: Callable[[], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = schema._Migration(("SELECT pg_sleep(1.5)",))
+    monkeypatch.setattr(schema, "_MIGRATIONS", (*schema._MIGRATIONS, long))
+    monkeypatch.setattr(schema, "NEWEST", schema.NEWEST + 1)
+    monkeypatch.setattr("swsllm_nb.proxy.postgres._PATIENCE_SECONDS", 1)
+
+    async def act(store: Store, holder: KeyHolder) -> None:
+        await store.reserve(intent(holder, 1, 10))
+
+    run(Place(tmp_path, fresh_database()), act)
 
 
 def test_a_database_of_a_newer_program_is_refused(

@@ -14,6 +14,7 @@ from swsllm_nb.proxy.standing import ACCOUNT, Account, account_of_row
 from swsllm_nb.proxy.work import Work, ask
 
 __all__ = [
+    "DELETED",
     "Limits",
     "NewAccount",
     "NewKey",
@@ -33,6 +34,10 @@ __all__ = [
     "set_limits",
     "set_model_row",
 ]
+
+
+DELETED = "deleted-"
+"""What the name of an account begins with once the person's is forgotten."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +79,9 @@ def all_accounts() -> Work[list[Account]]:
 
 def find(name: str) -> Work[Account]:
     """The account of that name, locked until the transaction ends."""
-    rows = yield ask(f"SELECT {ACCOUNT} FROM accounts WHERE name = $1 FOR UPDATE", name)
+    rows = yield ask(
+        f"SELECT {ACCOUNT} FROM accounts WHERE name = $1 AND deleted_at IS NULL FOR UPDATE", name
+    )
     if not rows:
         raise ValueError(
             f"There is no account {name!r}. 'swsllm account list' shows those there are."
@@ -163,7 +170,7 @@ def delete_account(name: str) -> Work[Account]:
     yield ask(
         "UPDATE accounts SET name = $2, enabled = 0, password_hash = '', deleted_at = utc_now() "
         "WHERE id = $1",
-        account.id, f"deleted-{account.id}",
+        account.id, f"{DELETED}{account.id}",
     )  # fmt: skip
     return (yield from locked_account(account.id))
 
@@ -221,9 +228,10 @@ def set_course_cap(cap_pico: int | None) -> Work[None]:
 
 def keep_secret_check(check: bytes) -> Work[bool]:
     """Whether the secret is the one that this course's keys were hashed with."""
-    yield ask("UPDATE course SET secret_check = coalesce(secret_check, $1)", check)
-    (row,) = yield ask("SELECT secret_check FROM course")
-    return bool(row["secret_check"] == check)
+    (row,) = yield ask("SELECT secret_check FROM course FOR UPDATE")
+    if row["secret_check"] is None:
+        yield ask("UPDATE course SET secret_check = $1", check)
+    return row["secret_check"] in (None, check)
 
 
 def model_rows() -> Work[dict[str, Mapping[str, Any]]]:

@@ -21,12 +21,13 @@ from typing import Any, TypeVar
 from swsllm_nb.proxy.errors import StoreUnavailable
 from swsllm_nb.proxy.work import Row, Work
 
-__all__ = ["Clock", "Reader", "Writer", "run_work"]
+__all__ = ["BUSY_TIMEOUT_SECONDS", "Clock", "Reader", "Writer", "run_work"]
 
 BUSY_TIMEOUT_SECONDS = 30
 """For another process that writes; calls of this one wait no longer than their clients."""
 
 _BUSY_PAUSE_SECONDS = 0.002
+_OUR_MISTAKES = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.DataError)
 _GROUP_LIMIT = 256
 
 Result = TypeVar("Result")
@@ -118,8 +119,8 @@ class Reader:
         except Exception as error:
             return _told(error)
         finally:
-            if self._connection.in_transaction:
-                self._connection.execute("COMMIT")
+            with suppress(sqlite3.Error):
+                self._connection.rollback()
 
 
 @dataclass(frozen=True)
@@ -173,7 +174,7 @@ class Writer:
         # A deferred transaction that reads first and then writes would fail at once under load.
         try:
             self._connection.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError:
+        except sqlite3.Error:
             return False
         return True
 
@@ -251,10 +252,10 @@ class Writer:
 
 def _told(error: Exception) -> Exception:
     """What a caller is told: a database that is locked, full or broken is away for now."""
-    if not isinstance(error, sqlite3.OperationalError):
+    if not isinstance(error, sqlite3.DatabaseError) or isinstance(error, _OUR_MISTAKES):
         return error
     fault = StoreUnavailable(
-        f"The proxy's database cannot be written right now ({error}). Nothing was charged; "
+        f"The proxy's database cannot be used right now ({error}). Nothing was charged; "
         "try again in a moment, and tell the teaching staff if it stays so."
     )
     fault.__cause__ = error

@@ -5,6 +5,7 @@ Whenever a hold is taken, ``spend + reserved <= budget``. Always, ``spend`` is t
 calls and adjustments, ``reserved`` that of the open holds, ``in_flight`` their number.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
@@ -26,6 +27,7 @@ __all__ = [
     "locked_account",
     "reserve",
     "sweep",
+    "withdraw",
 ]
 
 
@@ -85,7 +87,7 @@ def reserve(intent: Intent, owner: str) -> Work[Hold]:
     """
     (row,) = yield ask(_RESERVING, intent.key_id, owner)
     standing = Standing._make(row_values(row))
-    refusing.check_admitted(standing, intent.model.id)
+    refusing.check_admitted(standing, intent.model)
     rooms = [refusing.Room.of_account(standing)]
     if standing.cap_pico is not None:
         rooms += yield from _course_room()
@@ -114,7 +116,8 @@ _TAKE = """
 def _course_room() -> Work[list[refusing.Room]]:
     """What the whole course may still cost; from here on to the commit no other call is decided.
 
-    Nothing, where the cap was lifted while this call waited for its turn.
+    Nothing, where the cap was lifted while this call waited for its turn. (One that is set while
+    calls are being decided holds for those that come after.)
     """
     (course,) = yield ask("SELECT cap_pico FROM course WHERE id = 1 FOR UPDATE")
     cap_pico = course["cap_pico"]
@@ -231,6 +234,16 @@ def adjust(call: Row, amount_pico: int, reason: str, author: str) -> Work[None]:
         "UPDATE accounts SET spend_pico = spend_pico + $2 WHERE id = $1",
         call["account_id"], amount_pico,
     )  # fmt: skip
+
+
+def withdraw(owner: str, request_ids: Collection[str]) -> Work[None]:
+    """Release those of a process's holds that are of these calls: they were never sent."""
+    rows = yield ask(
+        "SELECT request_id FROM ledger WHERE state = 'held' AND owner = $1 ORDER BY id", owner
+    )
+    for row in rows:
+        if row["request_id"] in request_ids:
+            yield from close_hold(row["request_id"], Outcome("released", 0))
 
 
 def sweep(owner: str) -> Work[int]:

@@ -65,6 +65,7 @@ class PostgresDatabase:
         self._suspects: dict[str, tuple[str, int]] = {}
 
     async def open(self) -> None:
+        await self.migrate(rehearse=False)
         try:
             self._pool = await asyncpg.create_pool(
                 self._url, min_size=1, max_size=_CONNECTIONS, timeout=_PATIENCE_SECONDS,
@@ -76,8 +77,6 @@ class PostgresDatabase:
         except (*_AWAY, asyncpg.PostgresError, ValueError) as error:
             raise _unusable(self._url, error) from None
         try:
-            async with self._pool.acquire() as connection, connection.transaction():
-                await _migrate(connection)
             await self.write(lambda: _begin_lease(self.owner))
         except BaseException as error:
             self._pool.terminate()
@@ -91,15 +90,18 @@ class PostgresDatabase:
         await self._pool.close()
 
     async def migrate(self, rehearse: bool) -> tuple[int, int]:
+        # A connection of its own: a long ledger takes longer than any call may.
         try:
             connection = await asyncpg.connect(self._url, timeout=_PATIENCE_SECONDS)
-        except (*_AWAY, asyncpg.PostgresError) as error:
+        except (*_AWAY, asyncpg.PostgresError, ValueError) as error:
             raise _unusable(self._url, error) from None
         try:
             migrating = connection.transaction()
             await migrating.start()
             before = await _migrate(connection)
             await (migrating.rollback() if rehearse else migrating.commit())
+        except (*_AWAY, asyncpg.PostgresError) as error:
+            raise _unusable(self._url, error) from None
         finally:
             await connection.close()
         return before, schema.NEWEST

@@ -10,14 +10,13 @@ from typing import Final, TypeVar
 from filelock import FileLock, Timeout
 
 from swsllm_nb.proxy import schema
-from swsllm_nb.proxy.commits import Clock, Reader, Writer, run_work
+from swsllm_nb.proxy.commits import BUSY_TIMEOUT_SECONDS, Clock, Reader, Writer, run_work
 from swsllm_nb.proxy.work import Work, ask
 
 __all__ = ["DATABASE_NAME", "SqliteDatabase", "serving_alone"]
 
 DATABASE_NAME: Final = "swsllm.sqlite3"
 
-_BUSY_TIMEOUT_SECONDS = 30
 _CACHE_KIB = 16_000
 
 Result = TypeVar("Result")
@@ -43,7 +42,7 @@ class SqliteDatabase:
         with ExitStack() as opened:
             writing, clock = _connect(self.path)
             opened.callback(writing.close)
-            _migrate(writing)
+            _migrate(writing, self.path)
             self._writer = Writer(writing, clock)
             opened.callback(self._writer.close)
             reading, clock = _connect(self.path)
@@ -64,7 +63,7 @@ class SqliteDatabase:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         connection, _ = _connect(self.path)
         with closing(connection):
-            return _migrate(connection, rehearse), schema.NEWEST
+            return _migrate(connection, self.path, rehearse), schema.NEWEST
 
     async def write(self, work: Callable[[], Work[Result]]) -> Result:
         return await self._writer.run(work)
@@ -112,7 +111,7 @@ def _connect(path: Path) -> tuple[sqlite3.Connection, Clock]:
     try:
         with ExitStack() as opened:
             connection = sqlite3.connect(
-                path, timeout=_BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False
+                path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False
             )
             opened.callback(connection.close)
             connection.row_factory = sqlite3.Row
@@ -126,20 +125,25 @@ def _connect(path: Path) -> tuple[sqlite3.Connection, Clock]:
             connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
             opened.pop_all()
     except sqlite3.Error as error:
-        raise OSError(
-            f"{path} cannot be used as the course's database ({error}). Check its permissions, or "
-            "choose another folder with --data."
-        ) from None
+        raise _unusable(path, error) from None
     return connection, clock
 
 
-def _migrate(connection: sqlite3.Connection, rehearse: bool = False) -> int:
+def _unusable(path: Path, error: sqlite3.Error) -> OSError:
+    return OSError(
+        f"{path} cannot be used as the course's database ({error}). Check its permissions, or "
+        "choose another folder with --data."
+    )
+
+
+def _migrate(connection: sqlite3.Connection, path: Path, rehearse: bool = False) -> int:
     """Bring the database to the newest version; gives the one that it had.
 
-    Raises ValueError for one that is newer, or whose books do not add up afterwards.
+    Raises ValueError for one that is newer, or whose books do not add up afterwards, and OSError
+    where it cannot be written.
     """
-    connection.execute("BEGIN IMMEDIATE")
     try:
+        connection.execute("BEGIN IMMEDIATE")
         version: int = connection.execute("PRAGMA user_version").fetchone()[0]
         pending = schema.statements("sqlite", version)
         for statement in pending:
@@ -147,8 +151,10 @@ def _migrate(connection: sqlite3.Connection, rehearse: bool = False) -> int:
         if pending:
             run_work(connection, schema.check_books())
         connection.execute(f"PRAGMA user_version = {schema.NEWEST}")
-    except BaseException:
+        connection.execute("ROLLBACK" if rehearse else "COMMIT")
+    except BaseException as error:
         connection.rollback()
+        if isinstance(error, sqlite3.Error):
+            raise _unusable(path, error) from None
         raise
-    connection.execute("ROLLBACK" if rehearse else "COMMIT")
     return version

@@ -125,9 +125,13 @@ def day_ends(day: str) -> str:
 
 def _date(day: str) -> date:
     try:
-        return date.fromisoformat(day)
+        told = date.fromisoformat(day)
     except ValueError:
         raise ValueError(f"{day!r} is not a day such as 2027-02-28.") from None
+    # The first and the last that there are cannot be told in every time zone.
+    if not 2000 <= told.year < 9999:
+        raise ValueError(f'{day!r} is no day of a course. Without an end it is lifted by "".')
+    return told
 
 
 def _utc_midnight(day: date) -> str:
@@ -142,6 +146,10 @@ def _usable_name(name: str) -> str:
         raise ValueError(
             f"{name[:_NAME_CHARACTERS]!r} cannot be an account's name: it needs 1 to "
             f"{_NAME_CHARACTERS} printable characters and no blanks around them."
+        )
+    if name.startswith(accounts.DELETED):
+        raise ValueError(
+            f"Names that begin with {accounts.DELETED!r} are those of deleted accounts."
         )
     return name
 

@@ -19,6 +19,7 @@ from swsllm_nb.proxy.work import Database, Work, ask
 __all__ = ["KeyHolder", "Store", "database_at"]
 
 BEAT_SECONDS = 5
+_BEATS_IN_DOUBT = 15
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ class Store:
     def __init__(self, database: Database, *, beat_seconds: float = BEAT_SECONDS) -> None:
         self._database = database
         self._beat_seconds = beat_seconds
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._doubtful: dict[str, int] = {}
 
     @property
     def shared(self) -> bool:
@@ -74,10 +75,11 @@ class Store:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for task in (self._beating, *self._tasks):
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+        self._beating.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._beating
+        with suppress(StoreUnavailable):
+            await self._withdraw_doubtful()
         await self._database.close()
 
     async def _beat(self) -> None:
@@ -85,6 +87,7 @@ class Store:
             await asyncio.sleep(self._beat_seconds)
             try:
                 await self._sweep_the_dead()
+                await self._withdraw_doubtful()
             except Exception:
                 log.exception("no sign of life was given; trying again")
 
@@ -107,35 +110,32 @@ class Store:
         try:
             return await self._database.write(lambda: ledger.reserve(intent, owner))
         except StoreUnavailable:
-            # The commit may have come through although nobody heard of it.
-            task = asyncio.create_task(self._withdraw(intent.request_id))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            # The commit may have come through, or yet come, although nobody heard of it.
+            self._doubtful[intent.request_id] = _BEATS_IN_DOUBT
             raise
 
-    async def _withdraw(self, request_id: str) -> None:
-        for pause_seconds in (1, 10, 60):
-            if await self._close(request_id, Outcome("released", 0)):
-                return
-            await asyncio.sleep(pause_seconds)
+    async def _withdraw_doubtful(self) -> None:
+        """Release what was held for calls that were refused because the database was away."""
+        if self._doubtful:
+            owner, doubtful = self._database.owner, self._doubtful
+            await self.write(lambda: ledger.withdraw(owner, doubtful.keys()))
+            self._doubtful = {name: left - 1 for name, left in doubtful.items() if left > 1}
 
     async def close_hold(self, hold: Hold, outcome: Outcome) -> Balance:
         """Close a call's hold, durably; gives the account's balance as it then stands.
 
-        A database that is locked, full or away is tried again for as long as this process lives: an
+        Whatever is wrong with the database, it is tried again for as long as this process lives: an
         answer that was given must not be lost from the books.
         """
-        balance = await self._close(hold.request_id, outcome)
-        assert balance is not None, "a hold that was taken is in the ledger"
-        return balance
-
-    async def _close(self, request_id: str, outcome: Outcome) -> Balance | None:
         for pause_seconds in _closing_pauses():
             try:
-                return await self._database.write(lambda: ledger.close_hold(request_id, outcome))
-            except StoreUnavailable:
-                log.exception("%s is not settled yet", request_id)
+                balance = await self.write(lambda: ledger.close_hold(hold.request_id, outcome))
+            except Exception:
+                log.exception("%s is not settled yet", hold.request_id)
                 await asyncio.sleep(pause_seconds)
+            else:
+                assert balance is not None, "a hold that was taken is in the ledger"
+                return balance
         raise AssertionError("the pauses never end")
 
     async def key_holder(self, key_hash: bytes) -> KeyHolder | None:

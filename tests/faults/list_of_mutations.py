@@ -262,8 +262,8 @@ _SETTLING: Final = (
     _one(
         "a database that is away loses the settlement",
         "proxy/store.py",
-        "                await asyncio.sleep(pause_seconds)\n        raise AssertionError",
-        "                raise\n        raise AssertionError",
+        "                await asyncio.sleep(pause_seconds)\n            else:",
+        "                raise\n            else:",
         _store("test_a_settlement_is_tried_again_while_the_database_is_away[sqlite]"),
     ),
     _one(
@@ -297,8 +297,8 @@ _SETTLING: Final = (
     _one(
         "a hold whose commit nobody heard of stays",
         "proxy/store.py",
-        "task = asyncio.create_task(self._withdraw(intent.request_id))",
-        "task = asyncio.create_task(asyncio.sleep(0))",
+        "            self._doubtful[intent.request_id] = _BEATS_IN_DOUBT\n",
+        "",
         _store("test_a_hold_whose_commit_nobody_heard_of_is_withdrawn[sqlite]"),
     ),
 )
