@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import json
+import time
 import tracemalloc
 import zlib
 from collections.abc import Iterable
@@ -123,3 +124,11 @@ def test_half_of_a_surrogate_pair_hides_nothing_of_an_answer() -> None:
 )
 def test_what_is_no_object_tells_nothing(text: bytes) -> None:
     assert read_told(text) is None
+
+
+def test_a_name_that_occurs_twice_is_found_at_once_behind_however_many_others() -> None:
+    names = "".join(f'"{number}":1,' for number in range(200_000))
+    began = time.perf_counter()
+    with pytest.raises(BadRequest, match="'last' occurs twice"):
+        read_members(f'{{"x":{{{names}"last":1,"last":2}}}}'.encode())
+    assert time.perf_counter() - began < 10  # it was half an hour
