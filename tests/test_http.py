@@ -178,7 +178,11 @@ def test_a_broken_chunk_is_refused_and_its_call_ends() -> None:
 
 @pytest.mark.parametrize(
     "flood",
-    [b"0\r\n" + b"x-many: 1\r\n" * 60_000, b"0\r\nx-long: " + b"a" * 700_000, b"1;" + b"a" * 700_000],
+    [
+        b"0\r\n" + b"x-many: 1\r\n" * 60_000,
+        b"0\r\nx-long: " + b"a" * 700_000,
+        b"1;" + b"a" * 700_000,
+    ],
     ids=["many fields", "a long field", "a long chunk extension"],
 )
 def test_what_stands_around_a_body_in_chunks_is_bounded_like_a_head(flood: bytes) -> None:
