@@ -367,7 +367,7 @@ BAD_BODIES = {
     "a name twice": ('{"model":"gpt-4o-mini","model":"gpt-4o"}', "occurs twice"),
     "NaN": ('{"temperature":NaN}', "NaN is not JSON"),
     "something behind": ('{"model":"gpt-4o-mini"} {}', "follows the object"),
-    "nested deeply": ('{"messages":' + "[" * 100_000 + "]" * 100_000 + "}", "nested too deeply"),
+    "nested deeply": ('{"messages":' + "[" * 90_000 + "]" * 90_000 + "}", "nested too deeply"),
 }
 
 
