@@ -21,6 +21,9 @@ RANKS_SHA256 = "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d
 _PIECE_CHARACTERS = 20_000
 """tiktoken panics on a megabyte of spaces and crawls on one of equals signs; pieces stay quick."""
 
+_SEARCHED_CHARACTERS = 2_000
+"""For a place to cut: who writes megabytes without one may not keep everybody waiting."""
+
 _TOKENS_PER_CUT = 8
 """Added per cut, although a cut is only made where the whole text would be split as well."""
 
@@ -68,17 +71,24 @@ def count_tokens(text: str) -> int:
     tokens, start = 0, 0
     while len(text) - start > _PIECE_CHARACTERS:
         latest = start + _PIECE_CHARACTERS
-        end = next((at for at in range(latest, start, -1) if _always_splits(text, at)), None)
-        if end is None:
-            # Nothing here is known to be split; tokens never outnumber bytes.
-            rest = range(latest + 1, len(text))
-            end = next((at for at in rest if _always_splits(text, at)), len(text))
-            tokens += len(text[start:end].encode("utf-8", "surrogatepass"))
-        else:
+        end = _last_cut(text, latest)
+        if end is not None:
             tokens += len(encoding.encode_ordinary(text[start:end]))
+        while end is None:
+            # Nothing here is known to be split; tokens never outnumber bytes.
+            latest += _PIECE_CHARACTERS
+            end = len(text) if latest >= len(text) else _last_cut(text, latest)
+            if end is not None:
+                tokens += len(text[start:end].encode("utf-8", "surrogatepass"))
         tokens += _TOKENS_PER_CUT
         start = end
     return tokens + len(encoding.encode_ordinary(text[start:]))
+
+
+def _last_cut(text: str, latest: int) -> int | None:
+    """The last place up to ``latest`` where a text may be cut, if one is near."""
+    places = range(latest, latest - _SEARCHED_CHARACTERS, -1)
+    return next((at for at in places if _always_splits(text, at)), None)
 
 
 def _always_splits(text: str, at: int) -> bool:

@@ -89,6 +89,7 @@ def test_every_path_answers_under_the_prefix_and_without_it_with_and_without_v1(
         ("POST", "/models", 405),
         ("GET", "/models/gpt-5", 404),
         ("GET", "/coursework/models", 404),
+        ("GET", "/usage?request_id=%00", 400),
         ("GET", "/usage?limit=-1", 400),
         ("GET", "/usage?limit=0", 400),
         ("GET", "/usage?until=9999-12-31T23:59:59-23:59", 400),

@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import json
+import time
 import tracemalloc
 import zlib
 from collections.abc import Iterable
@@ -123,3 +124,23 @@ def test_half_of_a_surrogate_pair_hides_nothing_of_an_answer() -> None:
 )
 def test_what_is_no_object_tells_nothing(text: bytes) -> None:
     assert read_told(text) is None
+
+
+def test_a_name_that_occurs_twice_is_found_at_once_behind_however_many_others() -> None:
+    names = "".join(f'"{number}":1,' for number in range(90_000))
+    began = time.perf_counter()
+    with pytest.raises(BadRequest, match="'last' occurs twice"):
+        read_members(f'{{"x":{{{names}"last":1,"last":2}}}}'.encode())
+    assert time.perf_counter() - began < 10  # it was five minutes
+
+
+@pytest.mark.parametrize("part", ["{}", "[]", '{"a":1}', "[[]]"])
+def test_a_body_of_too_many_parts_is_refused_before_it_is_read(part: str) -> None:
+    body = f'{{"x":[{",".join([part] * 110_000)}]}}'.encode()
+    tracemalloc.start()
+    try:
+        with pytest.raises(BadRequest, match="more than 100,000 of the characters"):
+            read_members(body)
+        assert tracemalloc.get_traced_memory()[1] < len(body)
+    finally:
+        tracemalloc.stop()

@@ -179,6 +179,18 @@ def test_an_upstream_that_refuses_costs_nothing_and_keeps_its_secrets(
     student.assert_released()
 
 
+def test_a_refusal_that_is_no_text_is_told_and_logged_all_the_same(
+    student: Student, upstream: FakeOpenAI
+) -> None:
+    upstream.answers.append(Scripted(status=400, body=error("No \ud800", "\ud800", "\ud800")))
+    answer = student.ask()
+    assert answer.status_code == 400
+    assert answer.json()["error"] == {
+        "message": "No ?", "type": "invalid_request_error", "param": "?", "code": "?",
+    }  # fmt: skip
+    student.assert_released()
+
+
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize(
     "script",
@@ -355,7 +367,7 @@ BAD_BODIES = {
     "a name twice": ('{"model":"gpt-4o-mini","model":"gpt-4o"}', "occurs twice"),
     "NaN": ('{"temperature":NaN}', "NaN is not JSON"),
     "something behind": ('{"model":"gpt-4o-mini"} {}', "follows the object"),
-    "nested deeply": ('{"messages":' + "[" * 100_000 + "]" * 100_000 + "}", "nested too deeply"),
+    "nested deeply": ('{"messages":' + "[" * 90_000 + "]" * 90_000 + "}", "nested too deeply"),
 }
 
 

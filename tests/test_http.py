@@ -32,6 +32,12 @@ class Hasty(BoundedProtocol):
     stall_seconds = 0.3
 
 
+class Bounded(BoundedProtocol):
+    """Has time: what it ends was too much, not too slow."""
+
+    body_seconds = 2 * PATIENCE_SECONDS
+
+
 class Echo:
     """Answers with the length of the body, and remembers how each request ended."""
 
@@ -168,6 +174,41 @@ def test_a_broken_chunk_is_refused_and_its_call_ends() -> None:
     request = head("transfer-encoding: chunked") + b"3\r\nabc\r\nzz\r\n"
     assert parted(run(echo, lambda port: exchange(port, request)))[0] == 400
     assert echo.endings == ["client left"]
+
+
+@pytest.mark.parametrize(
+    "flood",
+    [
+        b"0\r\n" + b"x-many: 1\r\n" * 60_000,
+        b"0\r\nx-long: " + b"a" * 700_000,
+        b"1;" + b"a" * 700_000,
+    ],
+    ids=["many fields", "a long field", "a long chunk extension"],
+)
+def test_what_stands_around_a_body_in_chunks_is_bounded_like_a_head(flood: bytes) -> None:
+    echo = Echo()
+    pieces = [flood[at : at + 11_000] for at in range(0, len(flood), 11_000)]
+    request = head("transfer-encoding: chunked") + b"3\r\nabc\r\n"
+    answer = run(echo, lambda port: exchange(port, request, *pieces), Bounded)
+    # Where more came than was read, the system may throw the answer away.
+    if answer:
+        status, _, body = parted(answer)
+        assert (status, body["error"]["code"]) == (431, "request_header_fields_too_large")
+    assert echo.endings == ["client left"]
+
+
+def test_a_field_behind_a_body_is_no_header() -> None:
+    seen: list[Any] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await Echo()(scope, receive, send)
+        seen.extend(scope["headers"])
+
+    chunks = b"3\r\nabc\r\n0\r\nauthorization: Bearer x\r\n\r\n"
+    request = head("connection: close", "transfer-encoding: chunked") + chunks
+    assert run(app, lambda port: exchange(port, request)).endswith(b"3")
+    assert (b"transfer-encoding", b"chunked") in seen
+    assert b"authorization" not in dict(seen)
 
 
 def test_garbage_behind_a_request_gets_no_answer_in_place_of_that_of_the_request() -> None:

@@ -21,6 +21,9 @@ from swsllm_nb.proxy.views import create_views
 
 __all__ = ["create_app"]
 
+LONG_READINGS = 2
+"""At once: more would only take the interpreter, and the memory, from one another."""
+
 _COMPLETIONS_METHODS = (b"allow", b"POST, OPTIONS")
 
 _faults = logging.getLogger(__name__)
@@ -40,7 +43,8 @@ def create_app(
     ``prefix`` is empty or begins with a slash and ends without one. ``log`` gets a line per call.
     """
     callers = Callers(secret, store)
-    completions = Completions(offer, store, upstreams, callers, Turns(CONNECTIONS), log)
+    turns, readings = Turns(CONNECTIONS), Turns(LONG_READINGS)
+    completions = Completions(offer, store, upstreams, callers, turns, readings, log)
     views = create_views(offer, store, secret, upstreams.names)
     numbers = Random()  # noqa: S311  an id has to be unique, not secret
 

@@ -17,6 +17,11 @@ __all__ = ["Members", "Told", "read_members", "read_told", "write_members"]
 
 _MEMBERS_LIMIT = 100
 _DEPTH_LIMIT = 64
+_PARTS_LIMIT = 100_000
+"""Of objects, lists and names; in texts such characters count as well, and far fewer fit a model.
+
+A megabyte of empty lists takes half a second to read, and then fifty megabytes.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +78,15 @@ def read_members(body: bytes) -> Members:
 
 
 def _members(body: bytes) -> Members:
+    nested = body.count(b"[") + body.count(b"{")
+    if nested + body.count(b":") > _PARTS_LIMIT:
+        raise _NotUsable(f"it has more than {_PARTS_LIMIT:,} of the characters {{, [ and :")
     values = _decoder.decode(body.decode("utf-8"))
     if not isinstance(values, dict):
         raise _NotUsable("it is not an object")
     if len(values) > _MEMBERS_LIMIT:
         raise _NotUsable(f"it has more than {_MEMBERS_LIMIT} members")
-    if body.count(b"[") + body.count(b"{") > _DEPTH_LIMIT:
+    if nested > _DEPTH_LIMIT:
         _check_depth(values, 0)
     # Both readings saw the same names: no name is there twice.
     return Members(values, _raw_members.decode(body))
@@ -118,9 +126,11 @@ def _refuse_constant(name: str) -> Any:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise _NotUsable(f"{twice[:100]!r} occurs twice in one object")
+        seen: set[str] = set()
+        for name, _ in pairs:
+            if name in seen:
+                raise _NotUsable(f"{name[:100]!r} occurs twice in one object")
+            seen.add(name)
     return members
 
 

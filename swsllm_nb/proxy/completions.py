@@ -23,7 +23,8 @@ from swsllm_nb.proxy.upstreams import Upstreams
 __all__ = ["Completions"]
 
 BODY_LIMIT_BYTES = 4 * 1024 * 1024
-COUNT_IN_THREAD_BYTES = 20_000
+READ_AT_ONCE_BYTES = 20_000
+"""What is longer keeps everybody waiting while it is read and counted."""
 
 _WANTS_COST = wire.WANTS_COST_HEADER.encode()
 
@@ -37,6 +38,7 @@ class Completions:
     upstreams: Upstreams
     callers: Callers
     turns: Turns
+    readings: Turns
     log: CallLog | None
 
     async def __call__(self, scope: Scope, receive: Receive, client: Client) -> None:
@@ -58,7 +60,7 @@ class Completions:
         line.account_id = caller.account_id
         async with self.turns.of(caller.account_id) as turn:
             body = await read_body(scope, receive, BODY_LIMIT_BYTES)
-            request = read_chat_request(body, self.offer)
+            request, bound = await self._read(body, caller.account_id)
             line.model, line.stream = request.model.id, request.stream
             route = self.upstreams.route(request.model)
             intent = Intent(
@@ -66,7 +68,7 @@ class Completions:
                 account_id=caller.account_id,
                 key_id=caller.key_id,
                 model=request.model,
-                bound=await _bound(request),
+                bound=bound,
                 stream=request.stream,
                 upstream=route.name,
             )
@@ -88,14 +90,20 @@ class Completions:
                 if relay.first_byte_at is not None:
                     line.first_byte_seconds = round(relay.first_byte_at - client.began, 6)
 
+    async def _read(self, body: bytes, account_id: int) -> tuple[ChatRequest, Bound]:
+        """Read and bound a request; a long one off the event loop, and one account in turn."""
+        if len(body) <= READ_AT_ONCE_BYTES:
+            return _bounded(body, self.offer)
+        async with self.readings.of(account_id) as reading:
+            await reading.comes()
+            return await asyncio.to_thread(_bounded, body, self.offer)
 
-async def _bound(request: ChatRequest) -> Bound:
-    if request.prompt_bytes() > COUNT_IN_THREAD_BYTES:
-        tokens = await asyncio.to_thread(request.prompt_tokens)
-    else:
-        tokens = request.prompt_tokens()
+
+def _bounded(body: bytes, offer: Offer) -> tuple[ChatRequest, Bound]:
+    request = read_chat_request(body, offer)
+    tokens = request.prompt_tokens()
     try:
-        return pricing.bound(
+        bound = pricing.bound(
             request.model, tokens, stated_cap=request.stated_cap, choices=request.choices
         )
     except ValueError:
@@ -105,3 +113,4 @@ async def _bound(request: ChatRequest) -> Bound:
             param="messages",
             code="context_length_exceeded",
         ) from None
+    return request, bound

@@ -69,7 +69,7 @@ class BoundedProtocol(HttpToolsProtocol):
         except httptools.HttpParserError:
             self._refuse(self._fault or BadRequest("The request is not HTTP that can be read."))
             return
-        if self._reading == "head" and self._head_bytes > self.head_limit_bytes:
+        if self._reading is not None and self._head_bytes > self.head_limit_bytes:
             self._refuse(self._head_too_large())
             return
         self._watch_request()
@@ -78,12 +78,22 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_message_begin()
         self._reading = "head"
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        # What follows a body in chunks is no header: a front proxy has not looked at it.
+        if self._reading == "head":
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
         if self._head_bytes > self.head_limit_bytes and self._long_head():
             self._fault = self._head_too_large()
             raise self._fault
         self._reading = "body"
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        super().on_body(body)
+        # From here on only what is no body counts: chunk extensions, and fields behind the body.
+        self._head_bytes = 0
 
     def on_message_complete(self) -> None:
         super().on_message_complete()

@@ -75,7 +75,10 @@ def refusal_of(status: int, body: bytes, retry_after_seconds: float | None = Non
 def _told(stated: dict[str, Any], field: str) -> str | None:
     """A field of the upstream's error, without keys, organisations and projects."""
     text = stated.get(field)
-    return _SECRETS.sub(r"\1-…", text) if isinstance(text, str) else None
+    if not isinstance(text, str):
+        return None
+    # Half of a surrogate pair is no text that could be logged.
+    return _SECRETS.sub(r"\1-…", text.encode("utf-8", "replace").decode())
 
 
 def _stated_error(body: bytes) -> dict[str, Any]:

@@ -52,9 +52,6 @@ class ChatRequest:
     def choices(self) -> int:
         return self.members.values.get("n") or 1
 
-    def prompt_bytes(self) -> int:
-        return len(bytes(self.members.raw["messages"]))
-
     def prompt_tokens(self) -> int:
         """At least the tokens that the upstream will count for the prompt.
 

@@ -65,7 +65,7 @@ class _Views:
         wanted = functools.partial(
             books.usage,
             account.id,
-            request_id=asked.get("request_id"),
+            request_id=_printable(asked.get("request_id"), "request_id"),
             since=_moment(asked.get("since"), "since"),
             until=_moment(asked.get("until"), "until"),
             after=_count(asked.get("cursor"), "cursor", default=0, low=0, high=2**63 - 1),
@@ -177,6 +177,13 @@ async def _no_such_page(request: Request, error: Exception) -> Response:
         )
     )
     return Response(answer.body, error.status_code, error.headers, media_type="application/json")
+
+
+def _printable(text: str | None, field: str) -> str | None:
+    """Not every database takes a NUL in a text."""
+    if text is not None and not text.isprintable():
+        raise BadRequest(f"'{field}' has characters that no id has.", param=field)
+    return text
 
 
 def _moment(text: str | None, field: str) -> str | None:
