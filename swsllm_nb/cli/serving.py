@@ -84,7 +84,7 @@ def serve(
     for one in told.upstreams:
         if one != settings.PRACTICE and one.key is None:
             missing = f"There is no key for {one.name}: it is asked without one."
-            click.echo(f"{missing} Is SWSLLM_UPSTREAM_KEY set?", err=True)
+            click.echo(f"{missing} Is {settings.key_variable(one.name)} set?", err=True)
     serving.run(told, click.echo, lambda sentence: click.echo(sentence, err=True))
 
 
