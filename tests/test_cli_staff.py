@@ -233,3 +233,13 @@ def test_a_course_whose_secret_was_lost_says_so(tmp_path: Path) -> None:
     (tmp_path / "secret").unlink()
     run = swsllm("account", "add", "bob", "--budget", "5", "--data", str(tmp_path))
     assert "Restore the file 'secret'" in sentence(run)
+
+
+def test_budgets_that_no_sum_could_hold_are_refused(tmp_path: Path) -> None:
+    data = ("--data", str(tmp_path))
+    assert swsllm("account", "add", "ada", "--budget", "4000000", *data).returncode == 0
+    assert "too much" in sentence(swsllm("account", "add", "bob", "--budget", "4000000", *data))
+    grant = ("budget", "grant", "ada", "4000000", "--reason", "a slip of the finger")
+    assert "too much" in sentence(swsllm(*grant, *data))
+    assert swsllm("budget", "grant", "ada", "-4000000", "--reason", "back", *data).returncode == 0
+    assert swsllm("ledger", "check", *data).returncode == 0

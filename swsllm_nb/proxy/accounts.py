@@ -85,6 +85,7 @@ def find(name: str) -> Work[Account]:
 
 
 def add_account(new: NewAccount, author: str) -> Work[Account]:
+    yield from _check_sum(new.budget_pico)
     added = yield ask(
         "INSERT INTO accounts (name, password_hash, budget_pico, created_at) "
         "VALUES ($1, $2, $3, utc_now()) ON CONFLICT (name) DO NOTHING RETURNING id",
@@ -106,13 +107,21 @@ def grant(name: str, amount_pico: int, reason: str, author: str) -> Work[Account
             f"Only ${usd_text(max(account.remaining_pico, 0))} of {name}'s budget is left, so "
             f"${usd_text(-amount_pico)} cannot be taken back."
         )
-    if account.budget_pico + amount_pico >= 2**62:
-        raise ValueError(f"${usd_text(amount_pico)} is far too much for one account.")
+    yield from _check_sum(amount_pico)
     yield from _grant_row(account.id, amount_pico, reason, author)
     yield ask(
         "UPDATE accounts SET budget_pico = budget_pico + $2 WHERE id = $1", account.id, amount_pico
     )
     return (yield from locked_account(account.id))
+
+
+def _check_sum(added_pico: int) -> Work[None]:
+    """The books are sums over all accounts, and these are to fit into the databases' integers."""
+    (row,) = yield ask("SELECT CAST(coalesce(sum(budget_pico), 0) AS BIGINT) AS pico FROM accounts")
+    if added_pico > 0 and row["pico"] + added_pico >= 2**62:
+        raise ValueError(
+            f"${usd_text(added_pico)} is too much: all budgets together stay below $4,600,000."
+        )
 
 
 def _grant_row(account_id: int, amount_pico: int, reason: str, author: str) -> Work[None]:
