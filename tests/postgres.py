@@ -68,11 +68,11 @@ def fresh_database(postgres_url: str) -> Iterator[Callable[[], str]]:
 def database_of_its_own(postgres_url: str) -> Iterator[str]:
     """An empty database, for as long as its user likes."""
     name = f"test_{os.getpid()}_{next(_numbers)}"
-    _execute(postgres_url, f"CREATE DATABASE {name}")
+    execute(postgres_url, f"CREATE DATABASE {name}")
     try:
         yield postgres_url.replace("/postgres?", f"/{name}?")
     finally:
-        _execute(postgres_url, f"DROP DATABASE {name} WITH (FORCE)")
+        execute(postgres_url, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @contextmanager
@@ -171,13 +171,13 @@ def _wait_until_ready(url: str, log: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
     while True:
         try:
-            return _execute(url, "SELECT 1")
+            return execute(url, "SELECT 1")
         except (OSError, asyncpg.CannotConnectNowError):
             assert time.monotonic() < deadline, log.read_text()
             time.sleep(0.02)
 
 
-def _execute(url: str, statement: str) -> None:
+def execute(url: str, statement: str) -> None:
     async def run() -> None:
         connection = await asyncpg.connect(url)
         try:

@@ -5,14 +5,17 @@ import os
 import signal
 import subprocess
 import sys
+import time
+import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from fake_openai import FakeOpenAI, Scripted
 from openai import APIConnectionError, OpenAI
-from proxies import clean_environment, running_proxy
+from proxies import RunningProxy, clean_environment, running_proxy
 
 
 def swsllm(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -204,3 +207,33 @@ def test_the_practice_model_answers_through_serve_and_says_what_it_is(tmp_path: 
         )
         assert answered.system_fingerprint == "practice"
         assert proxy.calls("ada")[0]["upstream"] == "practice"
+
+
+def test_a_second_ctrl_c_cuts_a_running_call_and_charges_it_before_the_end(tmp_path: Path) -> None:
+    answer = Scripted(chunks=("Hello ", "again"), hang="mid stream")
+    with (
+        FakeOpenAI(answer) as upstream,
+        running_proxy(tmp_path, upstream=upstream.base_url) as proxy,
+    ):
+        key = proxy.add_account("ada").key
+        with OpenAI(base_url=proxy.base_url, api_key=key, max_retries=0) as client:
+            stream = client.chat.completions.create(
+                model="gpt-4o-mini", messages=[{"role": "user", "content": "Hi"}], stream=True
+            )
+            next(iter(stream))
+            proxy.process.send_signal(signal.SIGINT)
+            wait_until_refused(proxy)
+            proxy.process.send_signal(signal.SIGINT)
+            assert proxy.process.wait(10) == 0
+        assert [row["state"] for row in proxy.calls("ada")] == ["unconfirmed"]
+        proxy.assert_adds_up()
+
+
+def wait_until_refused(proxy: RunningProxy) -> None:
+    """Until the first signal was heard: nobody new is let in."""
+    deadline = time.monotonic() + 10
+    with suppress(urllib.error.URLError):
+        while time.monotonic() < deadline:
+            proxy.get("/healthz")
+            time.sleep(0.02)
+        raise AssertionError("the proxy goes on")

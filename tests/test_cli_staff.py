@@ -76,6 +76,10 @@ def test_an_account_is_disabled_enabled_renamed_and_deleted(course: Course) -> N
     (kept,) = database.execute(calls + gone["account"].removeprefix("deleted-")).fetchone()
     database.close()
     assert kept == 2
+    for words in (("account", "enable"), ("account", "delete"), ("key", "new")):
+        yes = ["--yes"] if words[1] == "delete" else []
+        assert "was deleted" in course.fault(*words, gone["account"], *yes)
+    assert "deleted accounts" in course.fault("account", "add", "deleted-99", "--budget", "1")
 
 
 def test_a_budget_is_granted_with_a_reason_and_taken_back(course: Course) -> None:
@@ -117,6 +121,22 @@ def test_limits_of_an_account_bite_and_are_lifted(course: Course) -> None:
     assert "2027-13-01" in course.fault(*limit, "--until", "2027-13-01")
     assert "9999-12-31" in course.fault(*limit, "--until", "9999-12-31")
     course.fault(*limit, "--in-flight", "0")
+    for day in ("9999-12-31", "0001-01-01", "28.2.2027"):
+        assert "is not a day" in course.fault(*limit, "--from", day, "--until", day)
+    assert "No day" in course.fault(*limit, "--from", "2027-03-02", "--until", "2027-03-01")
+
+
+def test_models_of_an_account_are_named_as_calls_name_them_and_a_typing_mistake_is_refused(
+    course: Course,
+) -> None:
+    key = course.words("account", "add", "hugo", "--budget", "1")["key"]
+    limit = ("account", "limit", "hugo", "--models")
+    shown = course.words(*limit, "gpt-4o-mini, gpt-4o")
+    assert shown["allowed_models"] == ["gpt-4o-mini-2024-07-18", "gpt-4o-2024-11-20"]
+    assert course.ask(key) is None
+    for models in ("gpt-4o-mini,gpt4o", ","):
+        assert "There is no model" in course.fault(*limit, models)
+    assert course.ask(key) is None
 
 
 def test_the_cap_of_the_course_is_set_shown_and_lifted(course: Course) -> None:
@@ -157,6 +177,13 @@ def test_a_model_is_not_switched_on_before_its_limits_are_known(course: Course) 
     course.fault("model", "set", "gpt-4o", "--output", "1", "--valid-from", "2020-01-01")
 
 
+def test_another_model_becomes_the_default_in_place_of_the_one_that_was(course: Course) -> None:
+    for name in ("gpt-4o-2024-11-20", "gpt-4o-mini-2024-07-18"):
+        course.words("model", "set", name, "--default")
+        defaults = [row["model"] for row in course.words("model", "list") if row["default"]]
+        assert defaults == [name]
+
+
 def test_an_unconfirmed_call_is_found_by_the_check_and_credited(course: Course) -> None:
     key = course.words("account", "add", "fred", "--budget", "1")["key"]
     course.upstream.answers.append(Scripted(status=500, body="no JSON"))
@@ -167,6 +194,7 @@ def test_an_unconfirmed_call_is_found_by_the_check_and_credited(course: Course) 
     assert check["unconfirmed"] == 1
     assert check["unconfirmed_usd"] == course.words("account", "show", "fred")["spend_usd"]
     request_id = str(failed.request_id)
+    assert "Say why" in course.fault("budget", "credit", request_id, "--reason", "")
     course.words("budget", "credit", request_id, "--reason", "the server fell over")
     assert course.words("account", "show", "fred")["spend_usd"] == "0.00"
     assert "already" in course.fault("budget", "credit", request_id, "--reason", "again")
@@ -192,8 +220,11 @@ def test_a_database_is_migrated_and_the_migration_rehearsed(tmp_path: Path) -> N
     assert json.loads(swsllm(*words).stdout)["from_version"] == rehearsed["to_version"]
 
 
-def test_a_mistyped_folder_makes_no_course(tmp_path: Path) -> None:
-    run = swsllm("account", "list", "--data", str(tmp_path / "corse"))
+@pytest.mark.parametrize(
+    "words", ["account list", "course set --cap 10", "model set gpt-4o --output 11"]
+)
+def test_a_mistyped_folder_makes_no_course(tmp_path: Path, words: str) -> None:
+    run = swsllm(*words.split(), "--data", str(tmp_path / "corse"))
     assert "no course" in sentence(run)
     assert not (tmp_path / "corse").exists()
 
@@ -203,3 +234,13 @@ def test_a_course_whose_secret_was_lost_says_so(tmp_path: Path) -> None:
     (tmp_path / "secret").unlink()
     run = swsllm("account", "add", "bob", "--budget", "5", "--data", str(tmp_path))
     assert "Restore the file 'secret'" in sentence(run)
+
+
+def test_budgets_that_no_sum_could_hold_are_refused(tmp_path: Path) -> None:
+    data = ("--data", str(tmp_path))
+    assert swsllm("account", "add", "ada", "--budget", "4000000", *data).returncode == 0
+    assert "too much" in sentence(swsllm("account", "add", "bob", "--budget", "4000000", *data))
+    grant = ("budget", "grant", "ada", "4000000", "--reason", "a slip of the finger")
+    assert "too much" in sentence(swsllm(*grant, *data))
+    assert swsllm("budget", "grant", "ada", "-4000000", "--reason", "back", *data).returncode == 0
+    assert swsllm("ledger", "check", *data).returncode == 0

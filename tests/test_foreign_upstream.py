@@ -21,7 +21,8 @@ from openai import OpenAI
 from proxies import RunningProxy, clean_environment, end, running_proxy
 from tools import find
 
-from swsllm_nb.pricing import cost, default_catalogue
+from swsllm_nb.catalogue import default_catalogue
+from swsllm_nb.pricing import cost
 from swsllm_nb.wire import Usage
 
 START_SECONDS = 90

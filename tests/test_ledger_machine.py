@@ -388,7 +388,7 @@ class Machine(RuleBasedStateMachine):
         limits = Limits(
             valid_from=FAR_FUTURE if outside == "valid_from" else FAR_PAST,
             valid_until=FAR_PAST if outside == "valid_until" else "",
-            allowed_models=("another",) if outside == "models" else "",
+            allowed_models=("o3-mini-2025-01-31",) if outside == "models" else "",
         )
         if self.staff(purse, lambda: accounts.set_limits(purse.name, limits)):
             purse.outside = outside != ""

@@ -2,7 +2,12 @@
 
 import pytest
 
-from swsllm_nb.proxy.settings import PRACTICE, UpstreamAddress, read_upstreams
+from swsllm_nb.proxy.settings import (
+    PRACTICE,
+    UpstreamAddress,
+    checked_database,
+    read_upstreams,
+)
 
 OPENAI = "https://api.openai.com/v1"
 OTHER = "http://127.0.0.1:11434/v1"
@@ -56,3 +61,23 @@ def test_what_is_no_upstream_is_refused_in_words(told: list[str], sentence: str)
     with pytest.raises(ValueError, match=sentence) as refused:
         read_upstreams(told, {})
     assert "pass" not in str(refused.value)
+
+
+@pytest.mark.parametrize("password", ["ses/ame", "ses#ame", "ses?ame", "ses[ame"])
+def test_a_password_that_breaks_its_address_is_not_shown(password: str) -> None:
+    with pytest.raises(ValueError, match="cannot be read") as refused:
+        checked_database(f"postgresql://teacher:{password}@127.0.0.1/course")
+    assert "ame" not in str(refused.value).replace("name", "")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://teacher:ses%2Fame@127.0.0.1:5432/course?sslmode=require",
+        "postgresql://postgres@/course?host=/run/postgresql",
+        "postgres://a.example,b.example/course",
+        None,
+    ],
+)
+def test_an_address_of_a_database_is_taken_as_it_is(url: str | None) -> None:
+    assert checked_database(url) == url

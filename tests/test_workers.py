@@ -5,12 +5,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from openai import OpenAI
+from postgres import execute
 from proxies import RunningProxy, clean_environment, running_proxy
 
 FreshDatabase = Callable[[], str]
@@ -58,6 +61,54 @@ def test_a_worker_that_dies_is_replaced(tmp_path: Path, fresh_database: FreshDat
             time.sleep(0.05)
         key = proxy.add_account("ada").key
         assert ask(proxy, key)
+
+
+def test_a_worker_that_dies_while_the_database_is_away_takes_no_other_with_it(
+    tmp_path: Path, fresh_database: FreshDatabase
+) -> None:
+    database = fresh_database()
+    with running_proxy(tmp_path, "--workers", "2", database=database) as proxy:
+        key = proxy.add_account("ada").key
+        first = workers_of(proxy)
+        with nobody_let_in(database):
+            os.kill(first[0], signal.SIGKILL)
+            replaced = set(first)
+            deadline = time.monotonic() + 60
+            while len(replaced) < len(first) + 2:  # one replacement at least has given up
+                assert time.monotonic() < deadline, "nothing is tried again"
+                assert proxy.process.poll() is None, "the proxy gave up"
+                replaced |= set(workers_of(proxy))
+                time.sleep(0.05)
+            assert first[1] in workers_of(proxy)
+        while len(workers_of(proxy)) < len(first):
+            assert time.monotonic() < deadline, "no other worker was started"
+            time.sleep(0.05)
+        assert ask(proxy, key)
+
+
+@contextmanager
+def nobody_let_in(database: str) -> Iterator[None]:
+    """No new connection to a database; those that are open stay."""
+    name = urlsplit(database).path.lstrip("/")
+    elsewhere = database.replace(f"/{name}?", "/postgres?")
+    execute(elsewhere, f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+    try:
+        yield
+    finally:
+        execute(elsewhere, f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+
+
+def test_workers_that_cannot_serve_end_with_exit_code_1(tmp_path: Path) -> None:
+    words = ("serve", "--upstream", "practice", "--workers", "2", "--port", "0")
+    run = subprocess.run(
+        [sys.executable, "-m", "swsllm_nb", *words, "--data", str(tmp_path)],
+        env=clean_environment(SWSLLM_DATABASE="postgresql://127.0.0.1:1/nowhere"),
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 1
+    assert "nowhere on 127.0.0.1 cannot be used" in run.stderr
+    assert "Traceback" not in run.stderr
 
 
 def test_workers_do_not_outlive_a_parent_that_is_killed(

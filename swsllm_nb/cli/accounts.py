@@ -154,9 +154,10 @@ def budget_grant(name: str, usd: str, reason: str, place: Place, as_json: bool) 
 @json_option
 def budget_credit(request_id: str, reason: str, place: Place, as_json: bool) -> None:
     """Give back what an unconfirmed call was charged."""
-    from swsllm_nb.proxy import accounts
+    from swsllm_nb.proxy import staff
 
-    _act(place, lambda: accounts.credit(request_id, reason, author()), as_json)
+    account = place.act(lambda store, _: staff.credit(store, request_id, reason, author=author()))
+    show(_public(account), as_json)
 
 
 @click.group()

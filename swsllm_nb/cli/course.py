@@ -43,7 +43,7 @@ def course_set(cap: str, place: Place, as_json: bool) -> None:
     from swsllm_nb.proxy import accounts, staff
 
     cap_pico = staff.budget_pico(cap) if cap else None
-    place.act(lambda store, _: store.write(lambda: accounts.set_course_cap(cap_pico)), create=True)
+    place.act(lambda store, _: store.write(lambda: accounts.set_course_cap(cap_pico)))
     show({"cap_usd": cap or None}, as_json)
 
 
@@ -92,7 +92,7 @@ def model_set(name: str, place: Place, as_json: bool, **words: Any) -> None:
     """Change a model; what is not stated stays. A price is a version: what held before is kept."""
     from swsllm_nb.catalogue import overlaid
     from swsllm_nb.proxy import accounts
-    from swsllm_nb.proxy.models import changed_row, listed_models
+    from swsllm_nb.proxy.models import changed_row, listed_models, replaced_default
     from swsllm_nb.proxy.offer import utc_today
 
     changes = {
@@ -107,11 +107,16 @@ def model_set(name: str, place: Place, as_json: bool, **words: Any) -> None:
 
     def act() -> "Work[dict[str, Any]]":
         rows = overlaid((yield from accounts.model_rows()))
+        default = replaced_default(rows, name) if changes.get("default") else None
+        if default:
+            rows = {**rows, default["id"]: default}
         row = changed_row(rows, name, today=utc_today(), **changes)
+        if default:
+            yield from accounts.set_model_row(default["id"], default, author())
         yield from accounts.set_model_row(row["id"], row, author())
         return listed_models({row["id"]: row}, utc_today())[0]
 
-    show(place.act(lambda store, _: store.write(act), create=True), as_json)
+    show(place.act(lambda store, _: store.write(act)), as_json)
 
 
 @click.group()

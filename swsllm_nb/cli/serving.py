@@ -81,10 +81,11 @@ def serve(
         database=place.database,
         workers=workers,
     )
-    for one in told.upstreams:
+    for number, one in enumerate(told.upstreams):
         if one != settings.PRACTICE and one.key is None:
             missing = f"There is no key for {one.name}: it is asked without one."
-            click.echo(f"{missing} Is SWSLLM_UPSTREAM_KEY set?", err=True)
+            variable = settings.key_variable(one.name) if number else "SWSLLM_UPSTREAM_KEY"
+            click.echo(f"{missing} Is {variable} set?", err=True)
     serving.run(told, click.echo, lambda sentence: click.echo(sentence, err=True))
 
 

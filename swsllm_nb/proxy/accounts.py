@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from swsllm_nb.catalogue import overlaid
 from swsllm_nb.money import usd_text
 from swsllm_nb.proxy.ledger import adjust, locked_account
+from swsllm_nb.proxy.models import row_named
 from swsllm_nb.proxy.standing import ACCOUNT, Account, account_of_row
 from swsllm_nb.proxy.work import Work, ask
 
@@ -78,10 +80,8 @@ def all_accounts() -> Work[list[Account]]:
 
 
 def find(name: str) -> Work[Account]:
-    """The account of that name, locked until the transaction ends."""
-    rows = yield ask(
-        f"SELECT {ACCOUNT} FROM accounts WHERE name = $1 AND deleted_at IS NULL FOR UPDATE", name
-    )
+    """The account of that name, locked until the transaction ends; also one that was deleted."""
+    rows = yield ask(f"SELECT {ACCOUNT} FROM accounts WHERE name = $1 FOR UPDATE", name)
     if not rows:
         raise ValueError(
             f"There is no account {name!r}. 'swsllm account list' shows those there are."
@@ -90,6 +90,7 @@ def find(name: str) -> Work[Account]:
 
 
 def add_account(new: NewAccount, author: str) -> Work[Account]:
+    yield from _check_sum(new.budget_pico)
     added = yield ask(
         "INSERT INTO accounts (name, password_hash, budget_pico, created_at) "
         "VALUES ($1, $2, $3, utc_now()) ON CONFLICT (name) DO NOTHING RETURNING id",
@@ -105,19 +106,27 @@ def add_account(new: NewAccount, author: str) -> Work[Account]:
 
 def grant(name: str, amount_pico: int, reason: str, author: str) -> Work[Account]:
     """Add to a budget; a negative amount takes back what is neither spent nor held."""
-    account = yield from find(name)
+    account = yield from _find_present(name)
     if account.remaining_pico + min(amount_pico, 0) < min(account.remaining_pico, 0):
         raise ValueError(
             f"Only ${usd_text(max(account.remaining_pico, 0))} of {name}'s budget is left, so "
             f"${usd_text(-amount_pico)} cannot be taken back."
         )
-    if account.budget_pico + amount_pico >= 2**62:
-        raise ValueError(f"${usd_text(amount_pico)} is far too much for one account.")
+    yield from _check_sum(amount_pico)
     yield from _grant_row(account.id, amount_pico, reason, author)
     yield ask(
         "UPDATE accounts SET budget_pico = budget_pico + $2 WHERE id = $1", account.id, amount_pico
     )
     return (yield from locked_account(account.id))
+
+
+def _check_sum(added_pico: int) -> Work[None]:
+    """The books are sums over all accounts, and these are to fit into the databases' integers."""
+    (row,) = yield ask("SELECT CAST(coalesce(sum(budget_pico), 0) AS BIGINT) AS pico FROM accounts")
+    if added_pico > 0 and row["pico"] + added_pico >= 2**62:
+        raise ValueError(
+            f"${usd_text(added_pico)} is too much: all budgets together stay below $4,600,000."
+        )
 
 
 def _grant_row(account_id: int, amount_pico: int, reason: str, author: str) -> Work[None]:
@@ -149,14 +158,21 @@ def credit(request_id: str, reason: str, author: str) -> Work[Account]:
     return (yield from locked_account(account.id))
 
 
-def set_enabled(name: str, enabled: bool) -> Work[Account]:
+def _find_present(name: str) -> Work[Account]:
     account = yield from find(name)
+    if account.deleted_at is not None:
+        raise ValueError(f"The account {name!r} was deleted. Add a new one instead.")
+    return account
+
+
+def set_enabled(name: str, enabled: bool) -> Work[Account]:
+    account = yield from _find_present(name)
     yield ask("UPDATE accounts SET enabled = $2 WHERE id = $1", account.id, int(enabled))
     return (yield from locked_account(account.id))
 
 
 def rename(name: str, new_name: str) -> Work[Account]:
-    account = yield from find(name)
+    account = yield from _find_present(name)
     if (yield ask("SELECT id FROM accounts WHERE name = $1", new_name)):
         raise ValueError(f"There is an account {new_name!r} already.")
     yield ask("UPDATE accounts SET name = $2 WHERE id = $1", account.id, new_name)
@@ -165,7 +181,7 @@ def rename(name: str, new_name: str) -> Work[Account]:
 
 def delete_account(name: str) -> Work[Account]:
     """Take a person out of the course. The ledger stays, under a name that names nobody."""
-    account = yield from find(name)
+    account = yield from _find_present(name)
     yield from _revoke(account.id)
     yield ask(
         "UPDATE accounts SET name = $2, enabled = 0, password_hash = '', deleted_at = utc_now() "
@@ -176,8 +192,11 @@ def delete_account(name: str) -> Work[Account]:
 
 
 def set_limits(name: str, limits: Limits) -> Work[Account]:
-    account = yield from find(name)
+    account = yield from _find_present(name)
     allowed = limits.allowed_models
+    if isinstance(allowed, tuple):
+        rows = overlaid((yield from model_rows()))
+        allowed = tuple(dict.fromkeys(row_named(rows, model)["id"] for model in allowed))
     stated = {
         "in_flight_limit": limits.in_flight,
         "per_minute_limit": limits.per_minute,
@@ -193,7 +212,7 @@ def set_limits(name: str, limits: Limits) -> Work[Account]:
 
 def new_key(name: str, key: NewKey) -> Work[Account]:
     """A new key; from the commit on the old one admits nothing, in any process."""
-    account = yield from find(name)
+    account = yield from _find_present(name)
     yield from _revoke(account.id)
     yield from _add_key(account.id, key)
     return account

@@ -87,7 +87,7 @@ def reserve(intent: Intent, owner: str) -> Work[Hold]:
     """
     (row,) = yield ask(_RESERVING, intent.key_id, owner)
     standing = Standing._make(row_values(row))
-    refusing.check_admitted(standing, intent.model)
+    refusing.check_admitted(standing, intent.model.id)
     rooms = [refusing.Room.of_account(standing)]
     if standing.cap_pico is not None:
         rooms += yield from _course_room()

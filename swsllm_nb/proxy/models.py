@@ -6,7 +6,14 @@ from typing import Any, Final
 
 from swsllm_nb.catalogue import Row, checked_rows
 
-__all__ = ["PRICE_FIELDS", "ROW_FIELDS", "changed_row", "listed_models"]
+__all__ = [
+    "PRICE_FIELDS",
+    "ROW_FIELDS",
+    "changed_row",
+    "listed_models",
+    "replaced_default",
+    "row_named",
+]
 
 ROW_FIELDS: Final[tuple[str, ...]] = (
     "aliases", "default", "enabled", "context_tokens", "max_output_tokens", "cap_field",
@@ -31,7 +38,7 @@ def changed_row(rows: Mapping[str, Row], name: str, *, today: date, **changes: A
     ``valid_from`` on, or from today: what held before is kept. Raises ValueError with a sentence
     where no such model is, or where the row could not be served as it would be.
     """
-    row = _find(rows, name)
+    row = row_named(rows, name)
     for field in changes:
         if field not in ROW_FIELDS + PRICE_FIELDS:
             raise ValueError(f"A model has no {field!r} that can be changed.")
@@ -43,12 +50,22 @@ def changed_row(rows: Mapping[str, Row], name: str, *, today: date, **changes: A
     return changed
 
 
+def replaced_default(rows: Mapping[str, Row], name: str) -> Row | None:
+    """The row that is the default, no longer so; None where there is none or it is ``name``'s."""
+    named = row_named(rows, name)
+    for row in rows.values():
+        if row["enabled"] and row["default"] and row is not named:
+            return {**row, "default": False}
+    return None
+
+
 def listed_models(rows: Mapping[str, Row], today: date) -> list[dict[str, Any]]:
     """Every row, also those switched off, with the price that holds today or will hold first."""
     return [_listed(row, today) for row in rows.values()]
 
 
-def _find(rows: Mapping[str, Row], name: str) -> Row:
+def row_named(rows: Mapping[str, Row], name: str) -> Row:
+    """The row of a model's id or alias. Raises ValueError with a sentence."""
     for row in rows.values():
         if name == row["id"] or name in row["aliases"]:
             return row

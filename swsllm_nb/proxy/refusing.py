@@ -16,7 +16,6 @@ from swsllm_nb.proxy.errors import (
 from swsllm_nb.proxy.standing import Standing, allowed_models
 
 if TYPE_CHECKING:
-    from swsllm_nb.catalogue import Model
     from swsllm_nb.proxy.ledger import Intent
 
 __all__ = [
@@ -61,7 +60,7 @@ class Room:
         return f"{show_left(max(self.remaining_pico, 0))} of {show_left(self.limit_pico)} is left"
 
 
-def check_admitted(standing: Standing, model: "Model") -> None:
+def check_admitted(standing: Standing, model_id: str) -> None:
     """Raises StoreUnavailable, Unauthenticated or NotAllowed for what no money could change."""
     if not standing.owner_lives:
         raise StoreUnavailable(
@@ -79,9 +78,9 @@ def check_admitted(standing: Standing, model: "Model") -> None:
             "Please ask the teaching staff if you need it longer."
         )
     allowed = allowed_models(standing.allowed_models)
-    if allowed is not None and not {model.id, *model.aliases}.intersection(allowed):
+    if allowed is not None and model_id not in allowed:
         raise NotAllowed(
-            f"This account may not use {model.id}; it may use "
+            f"This account may not use {model_id}; it may use "
             f"{', '.join(allowed) or 'no model at all'}.",
             param="model",
         )

@@ -62,8 +62,16 @@ class RunningServer:
         self._listening = listening
 
     async def run(self) -> None:
-        """Serve until told to stop; then running calls finish first."""
+        """Serve until told to stop; then running calls finish first.
+
+        Those that are not waited for, as after a second Ctrl-C, are cut and charged for what is
+        known of them, while the store is still open.
+        """
         await self._server.serve(sockets=[self._listening])
+        while running := list(self._server.server_state.tasks):
+            for task in running:
+                task.cancel()
+            await asyncio.wait(running)
 
     def stop(self) -> None:
         self._server.should_exit = True

@@ -18,6 +18,7 @@ __all__ = [
     "UpstreamAddress",
     "checked_database",
     "data_folder",
+    "key_variable",
     "read_secret",
     "read_upstreams",
 ]
@@ -89,11 +90,16 @@ def read_upstreams(
             raise ValueError("Only the practice model has the name 'practice'; choose another.")
         if name in [known.name for known in read]:
             raise ValueError(f"Two upstreams have the name {name!r}. Name each, as in other=URL.")
-        key = environ.get(f"{_KEY_VARIABLE}_{re.sub('[^A-Z0-9]', '_', name.upper())}")
+        key = environ.get(key_variable(name))
         if not key and not read:
             key = environ.get(_KEY_VARIABLE)
         read.append(UpstreamAddress(name, base_url, key or None))
     return tuple(read)
+
+
+def key_variable(name: str) -> str:
+    """Where the key of an upstream is looked for, whichever place it has."""
+    return f"{_KEY_VARIABLE}_{re.sub('[^A-Z0-9]', '_', name.upper())}"
 
 
 def _not_an_address(text: str, base_url: str, *, alone: bool) -> str:
@@ -124,9 +130,25 @@ def data_folder(told: Path | None) -> Path:
 
 
 def checked_database(url: str | None) -> str | None:
-    """The address of a database as it was given. Raises ValueError for what is none."""
-    if url is not None and not url.startswith(("postgresql://", "postgres://")):
+    """The address of a database as it was given. Raises ValueError for what is none.
+
+    An address that would be read otherwise than it was meant is not shown: a part of the password
+    may stand where it is least expected.
+    """
+    if url is None:
+        return None
+    if not url.startswith(("postgresql://", "postgres://")):
         raise ValueError("--database is an address that begins with postgresql://")
+    try:
+        parts = urlsplit(url)
+        sound = parts.port != 0 and "@" not in parts.path + parts.query + parts.fragment
+    except ValueError:
+        sound = False
+    if not sound:
+        raise ValueError(
+            "The address of --database cannot be read. In a password write / as %2F, # as %23, "
+            "? as %3F, @ as %40, [ as %5B and % as %25; a port is 1 to 65535."
+        )
     return url
 
 

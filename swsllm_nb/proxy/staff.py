@@ -4,7 +4,7 @@ Every function raises ValueError, with a sentence for people, for what cannot be
 """
 
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from unicodedata import normalize
 
 from swsllm_nb.money import pico_from_usd
@@ -19,6 +19,7 @@ __all__ = [
     "add_account",
     "budget_pico",
     "check_secret",
+    "credit",
     "day_begins",
     "day_ends",
     "grant",
@@ -29,6 +30,7 @@ __all__ = [
 
 _NAME_CHARACTERS = 100
 _LIMIT_OF_LIMITS = 10**8
+_FIRST_YEAR, _LAST_YEAR = 2000, 9998
 
 
 @dataclass(frozen=True)
@@ -67,9 +69,20 @@ async def grant(store: Store, name: str, amount_usd: str, reason: str, *, author
     amount_pico = pico_from_usd(amount_usd)
     if amount_pico == 0 or abs(amount_pico) >= 2**62:
         raise ValueError(f"${amount_usd} cannot be granted: it is nothing, or far too much.")
-    if not reason.strip():
-        raise ValueError("Say why: a grant stands in the ledger with its reason.")
-    return await store.write(lambda: accounts.grant(name, amount_pico, reason.strip(), author))
+    why = _reason(reason)
+    return await store.write(lambda: accounts.grant(name, amount_pico, why, author))
+
+
+async def credit(store: Store, request_id: str, reason: str, *, author: str) -> Account:
+    """Give back what an unconfirmed call was charged."""
+    why = _reason(reason)
+    return await store.write(lambda: accounts.credit(request_id, why, author))
+
+
+def _reason(text: str) -> str:
+    if not text.strip():
+        raise ValueError("Say why: it stands in the ledger with its reason.")
+    return text.strip()
 
 
 async def rename(store: Store, name: str, new_name: str) -> Account:
@@ -96,12 +109,15 @@ def limits(
     for number in (in_flight, per_minute):
         if number is not None and not 1 <= number <= _LIMIT_OF_LIMITS:
             raise ValueError(f"{number} is no limit of calls: it is 1 to {_LIMIT_OF_LIMITS:,}.")
+    valid_from, valid_until = begins and day_begins(begins), ends and day_ends(ends)
+    if valid_from and valid_until and valid_from >= valid_until:
+        raise ValueError(f"No day is from {begins} on and until {ends}.")
     return Limits(
         in_flight=in_flight,
         per_minute=per_minute,
         allowed_models=models and tuple(name.strip() for name in models.split(",")),
-        valid_from=begins and day_begins(begins),
-        valid_until=ends and day_ends(ends),
+        valid_from=valid_from,
+        valid_until=valid_until,
     )
 
 
@@ -120,22 +136,21 @@ def day_begins(day: str) -> str:
 
 def day_ends(day: str) -> str:
     """The first moment after a day here, in UTC."""
-    return _utc_midnight(_date(day) + timedelta(days=1))
+    return _utc_midnight(_date(day), timedelta(days=1))
 
 
 def _date(day: str) -> date:
     try:
-        told = date.fromisoformat(day)
+        read = date.fromisoformat(day)
     except ValueError:
-        raise ValueError(f"{day!r} is not a day such as 2027-02-28.") from None
-    # The first and the last that there are cannot be told in every time zone.
-    if not 2000 <= told.year < 9999:
-        raise ValueError(f'{day!r} is no day of a course. Without an end it is lifted by "".')
-    return told
+        read = date.min
+    if not _FIRST_YEAR <= read.year <= _LAST_YEAR:
+        raise ValueError(f"{day!r} is not a day such as 2027-02-28.")
+    return read
 
 
-def _utc_midnight(day: date) -> str:
-    midnight = datetime(day.year, day.month, day.day).astimezone(UTC)
+def _utc_midnight(day: date, later: timedelta = timedelta()) -> str:
+    midnight = datetime.combine(day + later, time.min).astimezone(UTC)
     return midnight.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 

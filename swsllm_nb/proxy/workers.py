@@ -6,6 +6,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from multiprocessing import connection
@@ -17,11 +18,14 @@ from swsllm_nb.proxy.settings import Settings
 __all__ = ["run"]
 
 _LOOK_SECONDS = 0.5
+_AGAIN_SECONDS = 2
 
 
 def run(settings: Settings, announce: Callable[[str], None], warn: Callable[[str], None]) -> None:
     """Serve until SIGTERM or Ctrl-C; ``announce`` is told the base URL, first of all."""
     with bind(settings.host, settings.port) as listening, ExitStack() as serving:
+        if settings.workers == 1:
+            signals = StopSignals()
         if settings.database is None:
             from swsllm_nb.proxy.sqlite import serving_alone
 
@@ -31,7 +35,6 @@ def run(settings: Settings, announce: Callable[[str], None], warn: Callable[[str
                     "same, but calls wait for each other: stop one, or use PostgreSQL (--database)."
                 )
         if settings.workers == 1:
-            signals = StopSignals()
             announce(base_url(settings, listening))
             run_loop(serve(settings, listening, signals))
         else:
@@ -51,19 +54,25 @@ class _Workers:
         self._warn = warn
         self._context = multiprocessing.get_context("spawn")
         self._stopping = False
+        self._has_replaced = False
+        self._failed = False
         self._processes: list[BaseProcess] = []
         for name in ("SIGTERM", "SIGINT", "SIGHUP"):
             if signal.getsignal(getattr(signal, name)) is not signal.SIG_IGN:
                 signal.signal(getattr(signal, name), self._stop)
 
     def run(self) -> None:
+        """Raises OSError where no worker can serve from the beginning."""
         while len(self._processes) < self._settings.workers and not self._stopping:
             self._processes.append(self._start())
-        if self._stopping:
-            self._stop()
         while self._processes:
+            if self._stopping:
+                # Also one that was started while the signal came.
+                self._stop()
             connection.wait([process.sentinel for process in self._processes], _LOOK_SECONDS)
             self._processes = [each for each in map(self._looked_after, self._processes) if each]
+        if self._failed:
+            raise OSError("The workers cannot serve; what each said stands above.")
 
     def _start(self) -> BaseProcess:
         process = self._context.Process(target=_work, args=(self._settings, self._listening))
@@ -75,10 +84,15 @@ class _Workers:
             return process
         if self._stopping:
             return None
-        if process.exitcode == _CANNOT_SERVE:
+        if process.exitcode == _CANNOT_SERVE and not self._has_replaced:
+            self._failed = True
             self._stop()
             return None
         self._warn(f"A worker ended with exit code {process.exitcode}; another one is started.")
+        if process.exitcode == _CANNOT_SERVE:
+            # The others serve on, and a database that is away comes back.
+            time.sleep(_AGAIN_SECONDS)
+        self._has_replaced = True
         return self._start()
 
     def _stop(self, *_: object) -> None:
