@@ -82,6 +82,12 @@ def intent(holder: KeyHolder, number: int, hold_pico: int) -> Intent:
     )
 
 
+async def account_named(store: Store, name: str) -> Any:
+    """The account as it stands."""
+    (account,) = [account for account in await store.accounts() if account.name == name]
+    return account
+
+
 async def execute(store: Store, sql: str, *values: Any) -> list[dict[str, Any]]:
     """Any statement, as somebody with the database's own tools could run it."""
 

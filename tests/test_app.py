@@ -11,18 +11,14 @@ from typing import Any
 
 import httpx2
 import pytest
+from apps import course
 from fake_openai import FakeOpenAI, Scripted
 
 from swsllm_nb.catalogue import packaged_rows
-from swsllm_nb.proxy import books, staff
-from swsllm_nb.proxy.app import create_app
-from swsllm_nb.proxy.auth import Secret
+from swsllm_nb.proxy import books
 from swsllm_nb.proxy.offer import Offer
-from swsllm_nb.proxy.store import Store, database_at
-from swsllm_nb.proxy.upstream import HttpUpstream
-from swsllm_nb.proxy.upstreams import Upstreams
+from swsllm_nb.proxy.store import Store
 
-SECRET = Secret.of_text("1:" + "s" * 40)
 QUESTION = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "Hi"}]}
 
 Act = Callable[[httpx2.AsyncClient], Awaitable[Any]]
@@ -34,23 +30,11 @@ def run(
     """Let a client with a key act on an application over a scripted upstream."""
 
     async def running(base_url: str) -> Any:
-        upstream = HttpUpstream(base_url, "sk-upstream", read_timeout_seconds=0.3)
-        async with upstream, Store(database_at(folder, None)) as store:
-            made = await staff.add_account(store, SECRET, "ada", "5.00", author="a test")
-            app = create_app(
-                offer=offer or Offer(ages=False),
-                store=store,
-                upstreams=Upstreams((upstream,)),
-                secret=SECRET,
-                prefix=prefix,
-            )
-            async with httpx2.AsyncClient(
-                transport=httpx2.ASGITransport(app=app),
-                base_url="http://proxy",
-                headers={"authorization": f"Bearer {made.key}"},
-            ) as client:
+        told = {"offer": offer} if offer else {}
+        async with course(folder, base_url, prefix=prefix, **told) as served:
+            async with served.client() as client:
                 result = await act(client)
-            assert await store.read(books.differences) == []
+            assert await served.store.read(books.differences) == []
             return result
 
     with FakeOpenAI(*scripts) as server:

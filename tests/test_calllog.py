@@ -10,18 +10,11 @@ from typing import Any
 
 import httpx2
 import pytest
+from apps import course
 from fake_openai import FakeOpenAI, Scripted
 
-from swsllm_nb.proxy import staff
-from swsllm_nb.proxy.app import create_app
-from swsllm_nb.proxy.auth import Secret
 from swsllm_nb.proxy.calllog import CallLine, CallLog
-from swsllm_nb.proxy.offer import Offer
-from swsllm_nb.proxy.store import Store, database_at
-from swsllm_nb.proxy.upstream import HttpUpstream
-from swsllm_nb.proxy.upstreams import Upstreams
 
-SECRET = Secret.of_text("1:" + "s" * 40)
 QUESTION = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "a prompt of mine"}]}
 
 
@@ -32,28 +25,13 @@ def lines_of(
     file = io.StringIO()
 
     async def running(base_url: str) -> None:
-        async with (
-            HttpUpstream(base_url, "sk-upstream") as upstream,
-            Store(database_at(folder, None)) as store,
-        ):
-            made = await staff.add_account(store, SECRET, "ada", "5.00", author="a test")
-            log = CallLog(file)
-            app = create_app(
-                offer=Offer(ages=False),
-                store=store,
-                upstreams=Upstreams((upstream,)),
-                secret=SECRET,
-                log=log,
-            )
-            async with httpx2.AsyncClient(
-                transport=httpx2.ASGITransport(app=app),
-                base_url="http://proxy",
-                headers={"authorization": f"Bearer {made.key}"},
-            ) as client:
+        log = CallLog(file)
+        async with course(folder, base_url, log=log) as served:
+            async with served.client() as client:
                 await act(client)
             log.flush()
             text = file.getvalue()
-            for secret in (made.key, made.key[:8], "sk-upstream", "ada", "of mine", "stub"):
+            for secret in (served.key, served.key[:8], "sk-upstream", "ada", "of mine", "stub"):
                 assert secret not in text
 
     with FakeOpenAI(*scripts) as server:

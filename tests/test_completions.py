@@ -18,6 +18,7 @@ import requests
 from fake_openai import DEFAULT_USAGE, FakeOpenAI, Scripted, error
 from openai import OpenAI
 from proxies import RunningProxy, running_proxy
+from stores import account_named
 
 from swsllm_nb.catalogue import default_catalogue
 from swsllm_nb.money import pico_from_usd
@@ -55,7 +56,7 @@ class Student:
 
     @property
     def account(self) -> Any:
-        return self.proxy.ask(lambda store: store.account(self.name))
+        return self.proxy.ask(lambda store: account_named(store, self.name))
 
     def assert_released(self) -> None:
         assert (self.only_call["state"], self.only_call["amount_pico"]) == ("released", 0)

@@ -19,6 +19,7 @@ import openai
 import pytest
 from openai import OpenAI
 from proxies import RunningProxy, clean_environment, end, running_proxy
+from stores import account_named
 from tools import find
 
 from swsllm_nb.catalogue import default_catalogue
@@ -109,8 +110,7 @@ def assert_settled(proxy: RunningProxy, name: str, told: Any) -> None:
     charged = cost(default_catalogue().default.prices, used)
     assert (row["state"], row["amount_pico"]) == ("settled", charged)
     assert 0 < charged <= row["hold_pico"]
-    account = proxy.ask(lambda store: store.account(name))
-    assert account is not None
+    account = proxy.ask(lambda store: account_named(store, name))
     assert (account.spend_pico, account.reserved_pico) == (charged, 0)
 
 

@@ -10,17 +10,13 @@ from typing import Any
 
 import pytest
 import uvicorn
+from apps import course
 from fake_openai import FakeOpenAI, Scripted
 
-from swsllm_nb.proxy import books, staff
-from swsllm_nb.proxy.app import create_app
+from swsllm_nb.proxy import books
 from swsllm_nb.proxy.asgi import App, Receive, Scope, Send
-from swsllm_nb.proxy.auth import Secret
 from swsllm_nb.proxy.http import BoundedProtocol
-from swsllm_nb.proxy.offer import Offer
-from swsllm_nb.proxy.store import Store, database_at
-from swsllm_nb.proxy.upstream import HttpUpstream
-from swsllm_nb.proxy.upstreams import Upstreams
+from swsllm_nb.proxy.store import Store
 
 PATIENCE_SECONDS = 20
 Act = Callable[[int], Awaitable[Any]]
@@ -293,33 +289,32 @@ def test_a_client_that_reads_slowly_is_not_cut_off() -> None:
     asyncio.run(running())
 
 
+async def ask_for_a_stream(client: socket.socket, key: str) -> None:
+    body = json.dumps(
+        {"model": "gpt-4o-mini", "stream": True, "messages": [{"role": "user", "content": "Hi"}]}
+    ).encode()
+    fields = (f"authorization: Bearer {key}", f"content-length: {len(body)}")
+    request = head(*fields, path="/chat/completions") + body
+    await asyncio.get_running_loop().sock_sendall(client, request)
+
+
+async def settled_call(store: Store) -> dict[str, Any]:
+    """The only call of the course, once it is no longer held."""
+    while True:
+        for call in (await store.read(lambda: books.usage(1))).rows[1:]:
+            if call["state"] != "held":
+                return call
+        await asyncio.sleep(0.05)
+
+
 def test_a_stream_that_is_not_read_is_read_to_its_end_by_the_proxy_and_settled(
     tmp_path: Path,
 ) -> None:
-    secret = Secret.of_text("1:" + "s" * 40)
-    body = b'{"model":"gpt-4o-mini","stream":true,"messages":[{"role":"user","content":"Hi"}]}'
-
     async def running(base_url: str) -> None:
-        upstream = HttpUpstream(base_url, "sk-upstream")
-        async with upstream, Store(database_at(tmp_path, None)) as store:
-            made = await staff.add_account(store, secret, "ada", "5.00", author="a test")
-            app = create_app(
-                offer=Offer(ages=False),
-                store=store,
-                upstreams=Upstreams((upstream,)),
-                secret=secret,
-            )
-            async with serving(app) as port:
-                with await narrow_connection(port) as client:
-                    fields = (f"authorization: Bearer {made.key}", f"content-length: {len(body)}")
-                    request = head(*fields, path="/chat/completions") + body
-                    await asyncio.get_running_loop().sock_sendall(client, request)
-                    state = "held"
-                    while state == "held":
-                        await asyncio.sleep(0.05)
-                        calls = (await store.read(lambda: books.usage(1))).rows[1:]
-                        state = calls[0]["state"] if calls else "held"
-                    assert state == "settled"
+        async with course(tmp_path, base_url) as served, serving(served.app) as port:
+            with await narrow_connection(port) as client:
+                await ask_for_a_stream(client, served.key)
+                assert (await settled_call(served.store))["state"] == "settled"
 
     with FakeOpenAI(Scripted(chunks=("x" * 100_000,) * 200)) as server:
         asyncio.run(asyncio.wait_for(running(server.base_url), 60))

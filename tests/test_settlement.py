@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stores import Place, intent, run
+from stores import Place, account_named, intent, run
 
 from swsllm_nb.proxy.body import Told, read_told
 from swsllm_nb.proxy.ledger import Hold
@@ -139,8 +139,7 @@ def test_a_database_that_is_locked_when_the_call_ends_is_tried_again(
         other.execute("ROLLBACK")
         other.close()
         await asyncio.wait_for(settlement.close(), 30)
-        account = await store.account("ada")
-        assert account is not None
+        account = await account_named(store, "ada")
         assert (account.spend_pico, account.reserved_pico) == (10 * 150_000 + 600_000, 0)
 
     run(Place(tmp_path), act, BUDGET_PICO)

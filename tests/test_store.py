@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stores import KEY_HASH, Place, execute, intent, run
+from stores import KEY_HASH, Place, account_named, execute, intent, run
 
 from swsllm_nb.money import pico_from_usd
 from swsllm_nb.proxy import accounts, books, ledger, schema
@@ -26,12 +26,6 @@ from swsllm_nb.proxy.ledger import Outcome
 from swsllm_nb.proxy.store import KeyHolder, Store
 from swsllm_nb.proxy.work import Database, Work, ask
 from swsllm_nb.wire import Usage
-
-
-async def the_account(store: Store) -> Any:
-    account = await store.account("ada")
-    assert account is not None
-    return account
 
 
 def test_of_320_calls_at_once_exactly_as_many_are_admitted_as_the_budget_holds(
@@ -239,7 +233,7 @@ def test_a_grant_adds_to_the_budget_and_takes_back_only_what_is_left(place: Plac
             await store.write(lambda: accounts.grant("ada", -401, "too much", "a test"))
         await store.write(lambda: accounts.grant("ada", -400, "all of it", "a test"))
         await store.write(lambda: accounts.grant("ada", 50, "for the exam", "a test"))
-        account = await the_account(store)
+        account = await account_named(store, "ada")
         assert (account.budget_pico, account.remaining_pico) == (650, 50)
         rows = (await store.read(lambda: books.usage(account.id))).rows
         assert [(row["granted_usd"], row["reason"]) for row in rows if row["kind"] == "grant"] == [
@@ -276,7 +270,7 @@ def test_usage_that_is_learned_after_a_sweep_becomes_one_adjustment(place: Place
         hold = await store.reserve(intent(holder, 1, 600))
         (row,) = await execute(store, "SELECT owner FROM ledger WHERE state = 'held'")
         assert await store.write(lambda: ledger.sweep(row["owner"])) == 1
-        assert (await the_account(store)).spend_pico == 600
+        assert (await account_named(store, "ada")).spend_pico == 600
         for _ in range(2):
             account = await store.close_hold(hold, Outcome("settled", 100, Usage(1, 1)))
             assert (account.spend_pico, account.reserved_pico, account.in_flight) == (100, 0, 0)
@@ -296,7 +290,7 @@ def test_an_unconfirmed_call_is_credited_once_and_a_settled_one_never(place: Pla
         for request_id, fault in (("req_0", "already"), ("req_1", "settled"), ("req_2", "no call")):
             with pytest.raises(ValueError, match=fault):
                 await store.write(lambda wanted=request_id: accounts.credit(wanted, "", ""))  # type: ignore[misc]
-        assert (await the_account(store)).spend_pico == 300
+        assert (await account_named(store, "ada")).spend_pico == 300
 
     run(place, act)
 
@@ -310,7 +304,7 @@ def test_the_holds_of_a_dead_owner_are_charged_and_those_of_a_living_one_stay(
         died = "UPDATE ledger SET owner = 'died long ago' WHERE request_id = 'req_2'"
         await execute(store, died)
         async with place.store() as newcomer:
-            account = await the_account(newcomer)
+            account = await account_named(newcomer, "ada")
             assert (account.spend_pico, account.reserved_pico) == (100, 100)
             rows = (await newcomer.read(lambda: books.usage(account.id))).rows
             assert [row["state"] for row in rows] == [None, "held", "unconfirmed"]
@@ -324,7 +318,7 @@ def test_the_dead_are_swept_while_others_serve_and_not_only_when_they_start(plac
             await store.reserve(intent(holder, 1, 100))
             await execute(store, "UPDATE ledger SET owner = 'died' WHERE request_id = 'req_1'")
             async with asyncio.timeout(20):
-                while (await the_account(living)).reserved_pico:
+                while (await account_named(living, "ada")).reserved_pico:
                     await asyncio.sleep(0.01)
 
     run(place, act)
@@ -343,7 +337,7 @@ def test_an_error_in_one_of_many_works_undoes_that_one_alone(place: Place) -> No
         assert sorted(kinds) in (
             ["Hold", "Hold", "IntegrityError"], ["Hold", "Hold", "UniqueViolationError"]
         )  # fmt: skip
-        assert (await the_account(store)).reserved_pico == 20
+        assert (await account_named(store, "ada")).reserved_pico == 20
 
     run(place, act)
 
@@ -363,7 +357,7 @@ def test_what_follows_in_a_group_that_sqlite_undid_is_not_written_by_halves(tmp_
         works = (on_a_full_disk, by_halves)
         results = await asyncio.gather(*map(store.write, works), return_exceptions=True)
         assert [type(result) for result in results] == [StoreUnavailable, ValueError]
-        assert (await the_account(store)).spend_pico == 0
+        assert (await account_named(store, "ada")).spend_pico == 0
 
     run(Place(tmp_path), act)
 
@@ -403,7 +397,7 @@ def test_on_a_full_disk_many_calls_are_refused_and_the_books_add_up(tmp_path: Pa
         assert {type(error) for error in refused} == {StoreUnavailable}
         await store.write(lambda: room_for(1000))
         await store.close_hold(hold, Outcome("released", 0))
-        assert (await the_account(store)).reserved_pico == len(results) - len(refused)
+        assert (await account_named(store, "ada")).reserved_pico == len(results) - len(refused)
 
 
 def test_a_disk_that_is_full_for_one_of_many_works_lets_none_of_them_through_in_parts(
@@ -431,7 +425,7 @@ def test_a_disk_that_is_full_for_one_of_many_works_lets_none_of_them_through_in_
         )
         kinds = [type(result).__name__ for result in results]
         assert kinds == ["Hold", "StoreUnavailable", "ValueError"]
-        assert (await the_account(store)).reserved_pico == 10
+        assert (await account_named(store, "ada")).reserved_pico == 10
 
     run(Place(tmp_path), act)
 
@@ -485,7 +479,7 @@ def test_a_hold_whose_commit_nobody_heard_of_is_withdrawn(
         with pytest.raises(StoreUnavailable):
             await store.reserve(intent(holder, 1, 100))
         async with asyncio.timeout(20):
-            while (await the_account(store)).reserved_pico:
+            while (await account_named(store, "ada")).reserved_pico:
                 await asyncio.sleep(0.01)
         (row,) = await execute(store, "SELECT state FROM ledger WHERE request_id = 'req_1'")
         assert row["state"] == "released"
@@ -635,7 +629,7 @@ def test_a_database_of_the_first_version_is_migrated_with_all_its_money(
         assert await place.database().migrate(rehearse=False) == (1, schema.NEWEST)
         assert await place.database().migrate(rehearse=False) == (schema.NEWEST, schema.NEWEST)
         async with place.store() as store:
-            account = await the_account(store)
+            account = await account_named(store, "ada")
             assert (account.budget_pico, account.spend_pico, account.in_flight) == (1000, 100, 0)
             check = await store.read(books.check)
             assert check.adds_up
@@ -715,7 +709,7 @@ def test_a_lease_that_looks_run_out_after_a_jump_of_the_clock_sweeps_nobody(
                 await execute(store, LEASE_RAN_OUT, f"2020-01-01T00:00:0{second}.000000Z")
                 assert await watching.dead_owners() == []
                 assert await store._database.dead_owners() == []
-        assert (await the_account(store)).reserved_pico == 100
+        assert (await account_named(store, "ada")).reserved_pico == 100
 
     run(on_postgres, act)
 

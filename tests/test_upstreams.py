@@ -195,6 +195,15 @@ def test_a_429_that_remains_tells_the_client_how_long_to_wait(
     assert b"secret" not in answer.body
 
 
+@pytest.mark.parametrize(
+    ("status", "told"), [(400, 400), (409, 409), (422, 422), (407, 400), (418, 400), (426, 400)]
+)
+def test_a_refusal_that_means_nothing_to_the_caller_is_a_bad_request(
+    status: int, told: int
+) -> None:
+    assert error_answer(refusal_of(status, b"{}")).status == told
+
+
 @pytest.mark.parametrize("field", ["type", "code"])
 def test_an_upstream_out_of_money_is_the_proxys_matter(field: str) -> None:
     text = f'{{"error": {{"message": "of org-secret", "{field}": "insufficient_quota"}}}}'

@@ -22,6 +22,9 @@ _LONGEST_RETRY_AFTER_SECONDS = 60
 """Longer than this nobody waits in front of a notebook, and the openai library not at all."""
 
 _UNCLEAR = frozenset({408, 499})
+_PASSED_ON = frozenset({400, 404, 409, 413, 422})
+"""What the openai library has a class for, or says something to a caller; the rest is a 400."""
+
 _OURS_TO_ACT_ON = frozenset({401, 402, 403})
 _SECRETS = re.compile(r"\b(sk|org|proj|sess)[-_][\w*.-]+")
 
@@ -66,7 +69,7 @@ def refusal_of(status: int, body: bytes, retry_after_seconds: float | None = Non
         )
     return UpstreamRefusal(
         _told(stated, "message") or f"The model's server refused the call ({status}).",
-        status=status,
+        status=status if status in _PASSED_ON else 400,
         param=_told(stated, "param"),
         code=_told(stated, "code"),
     )

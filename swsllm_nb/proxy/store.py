@@ -145,12 +145,17 @@ class Store:
     async def accounts(self) -> list[Account]:
         return await self.read(accounts.all_accounts)
 
-    async def account(self, name: str) -> Account | None:
-        return next((account for account in await self.accounts() if account.name == name), None)
+    async def check(self) -> None:
+        """Raises StoreUnavailable where the database does not answer."""
+        await self.read(_nothing)
 
 
 def _closing_pauses() -> Iterator[float]:
     return itertools.chain((0.1, 0.5, 2), itertools.repeat(10))
+
+
+def _nothing() -> Work[None]:
+    yield ask("SELECT 1")
 
 
 def _key_holder(key_hash: bytes) -> Work[KeyHolder | None]:

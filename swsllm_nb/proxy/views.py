@@ -80,7 +80,7 @@ class _Views:
         return JSONResponse({"status": "ok"})
 
     async def ready(self, _: Request) -> Response:
-        await self.store.accounts()
+        await self.store.check()
         return JSONResponse({"status": "ok"})
 
     async def _account_of(self, request: Request) -> Account:
