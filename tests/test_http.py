@@ -298,13 +298,14 @@ async def ask_for_a_stream(client: socket.socket, key: str) -> None:
     await asyncio.get_running_loop().sock_sendall(client, request)
 
 
-async def settled_call(store: Store) -> dict[str, Any]:
-    """The only call of the course, once it is no longer held."""
-    while True:
-        for call in (await store.read(lambda: books.usage(1))).rows[1:]:
-            if call["state"] != "held":
-                return call
+async def settled_calls(store: Store, count: int) -> None:
+    """Wait until that many calls are settled, and every other end is a failure."""
+    states = ["held"]
+    while "held" in states or len(states) < count:
         await asyncio.sleep(0.05)
+        calls = (await store.read(lambda: books.usage(1))).rows[1:]
+        states = [call["state"] for call in calls]
+    assert states == ["settled"] * count
 
 
 def test_a_stream_that_is_not_read_is_read_to_its_end_by_the_proxy_and_settled(
@@ -314,7 +315,33 @@ def test_a_stream_that_is_not_read_is_read_to_its_end_by_the_proxy_and_settled(
         async with course(tmp_path, base_url) as served, serving(served.app) as port:
             with await narrow_connection(port) as client:
                 await ask_for_a_stream(client, served.key)
-                assert (await settled_call(served.store))["state"] == "settled"
+                await settled_calls(served.store, 1)
 
     with FakeOpenAI(Scripted(chunks=("x" * 100_000,) * 200)) as server:
         asyncio.run(asyncio.wait_for(running(server.base_url), 60))
+
+
+def test_who_hangs_up_while_waiting_for_a_place_pays_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("swsllm_nb.proxy.app.CONNECTIONS", 1)
+
+    async def running(base_url: str) -> None:
+        async with course(tmp_path, base_url) as served, serving(served.app) as port:
+            stays = await narrow_connection(port)
+            await ask_for_a_stream(stays, served.key)
+            while not server.requests:
+                await asyncio.sleep(0.01)
+            for _ in range(3):
+                with await narrow_connection(port) as leaves:
+                    await ask_for_a_stream(leaves, served.key)
+                    await asyncio.sleep(0.05)
+            last = await narrow_connection(port)
+            await ask_for_a_stream(last, served.key)
+            with stays, last:
+                await settled_calls(served.store, 2)
+
+    answers = (Scripted(chunks=("slow",) * 10, wait_between_chunks=0.1), Scripted())
+    with FakeOpenAI(*answers, default=Scripted(status=500)) as server:
+        asyncio.run(asyncio.wait_for(running(server.base_url), 20))
+        assert len(server.requests) == 2

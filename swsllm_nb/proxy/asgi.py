@@ -1,5 +1,6 @@
 """The few pieces of ASGI that the completions path is built from."""
 
+import asyncio
 import time
 import zlib
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
@@ -24,6 +25,7 @@ __all__ = [
     "Receive",
     "Scope",
     "Send",
+    "has_left",
     "header",
     "read_body",
 ]
@@ -129,6 +131,16 @@ async def read_body(scope: Scope, receive: Receive, limit_bytes: int) -> bytes:
             raise _too_large(limit_bytes)
         if not message.get("more_body"):
             return b"".join(chunks)
+
+
+async def has_left(receive: Receive) -> bool:
+    """Whether the client of a request whose body is read has hung up by now."""
+    try:
+        async with asyncio.timeout(0):
+            message = await receive()
+    except TimeoutError:
+        return False
+    return bool(message["type"] == "http.disconnect")
 
 
 def _unpacker(encoding: str | None, limit_bytes: int) -> Callable[[bytes], bytes] | None:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from swsllm_nb import pricing, wire
 from swsllm_nb.pricing import Bound
 from swsllm_nb.proxy.access import Callers
-from swsllm_nb.proxy.asgi import Client, ClientGone, Receive, Scope, header, read_body
+from swsllm_nb.proxy.asgi import Client, ClientGone, Receive, Scope, has_left, header, read_body
 from swsllm_nb.proxy.calllog import CallLine, CallLog
 from swsllm_nb.proxy.errors import BadRequest, ProxyError
 from swsllm_nb.proxy.ledger import Intent
@@ -72,7 +72,8 @@ class Completions:
                 stream=request.stream,
                 upstream=route.name,
             )
-            await turn.comes()
+            if await turn.comes() and await has_left(receive):
+                raise ClientGone
             hold = await self.store.reserve(intent)
             relay = Relay(
                 client,

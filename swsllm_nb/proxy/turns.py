@@ -49,10 +49,11 @@ class Turns:
         if not self._calls[account_id]:
             del self._calls[account_id]
 
-    async def take(self, account_id: int) -> None:
+    async def take(self, account_id: int) -> bool:
+        """Take a place; whether it had to be waited for."""
         if self._free:
             self._free -= 1
-            return
+            return False
         place = asyncio.get_running_loop().create_future()
         queue = self._waiting.setdefault(account_id, deque())
         queue.append(place)
@@ -64,6 +65,7 @@ class Turns:
             else:
                 self.give_back()
             raise
+        return True
 
     def give_back(self) -> None:
         while self._waiting:
@@ -98,10 +100,11 @@ class Turn:
         self._turns.enter(self._account_id)
         return self
 
-    async def comes(self) -> None:
-        """Wait for a place."""
-        await self._turns.take(self._account_id)
+    async def comes(self) -> bool:
+        """Wait for a place, where none is free; whether that was so."""
+        waited = await self._turns.take(self._account_id)
         self._has_place = True
+        return waited
 
     async def __aexit__(
         self,
