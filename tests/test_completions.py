@@ -1,5 +1,6 @@
 """One call through a real proxy, in every way it can end; the ledger is looked at each time."""
 
+import asyncio
 import gzip
 import itertools
 import json
@@ -20,9 +21,11 @@ from openai import OpenAI
 from proxies import RunningProxy, running_proxy
 from stores import account_named
 
-from swsllm_nb.catalogue import default_catalogue
+from swsllm_nb.catalogue import default_catalogue, packaged_rows
 from swsllm_nb.money import pico_from_usd
 from swsllm_nb.pricing import cost
+from swsllm_nb.proxy import accounts
+from swsllm_nb.proxy.store import Store, database_at
 from swsllm_nb.wire import Usage
 
 MINI = "gpt-4o-mini-2024-07-18"
@@ -422,10 +425,20 @@ def test_an_unknown_model_is_refused_and_the_offered_ones_are_named(student: Stu
 
 
 def test_a_model_that_has_shut_down_answers_with_its_successors_name(
-    student: Student, upstream: FakeOpenAI
+    tmp_path: Path, upstream: FakeOpenAI
 ) -> None:
-    with pytest.raises(openai.NotFoundError, match=r"does not exist.*2026-10-23.*gpt-5\.6-sol"):
-        student.client.chat.completions.create(model="o3-mini", messages=HI)
+    upstream.requests.clear()
+    gone = packaged_rows()["o3-mini-2025-01-31"]
+
+    async def keep_its_last_day() -> None:
+        async with Store(database_at(tmp_path, None)) as store:
+            await store.write(lambda: accounts.set_model_row(gone["id"], gone, "a test"))
+
+    asyncio.run(keep_its_last_day())
+    with running_proxy(tmp_path, upstream=upstream.base_url) as proxy:
+        student = Student(proxy)
+        with pytest.raises(openai.NotFoundError, match=r"not exist.*2026-10-23.*gpt-5\.6-sol"):
+            student.client.chat.completions.create(model="o3-mini", messages=HI)
     assert upstream.requests == []
 
 
