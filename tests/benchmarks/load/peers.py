@@ -18,7 +18,7 @@ from load.processes import (
 )
 
 MODEL = "gpt-4o-mini"
-BUDGET_USD = "1000000"
+BUDGET_USD = "100000"
 LITELLM_KEY = "sk-benchmark"
 
 ANSWER = json.dumps(
