@@ -19,6 +19,7 @@ class Question:
     model: str
     messages: tuple[Mapping[str, str], ...]
     fields: Mapping[str, Any] = field(default_factory=dict)
+    stream: bool = True
 
 
 @dataclass(frozen=True)

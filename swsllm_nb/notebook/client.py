@@ -1,7 +1,6 @@
 """An ``openai.OpenAI`` whose every HTTP attempt is seen. Nothing else imports openai."""
 
 import json
-import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -10,16 +9,17 @@ from typing import Any, Final
 
 import httpx2
 import openai
-from openai import OpenAI, OpenAIError, Stream
+from openai import OpenAI, OpenAIError, Stream, Timeout
 from openai.types.chat import ChatCompletionChunk
 
 from swsllm_nb import wire
 from swsllm_nb.notebook.attempt import Attempt, Ticket
 from swsllm_nb.notebook.calls import Call, Whereabouts
 from swsllm_nb.notebook.connection import Connection
-from swsllm_nb.notebook.errors import Trouble
+from swsllm_nb.notebook.errors import Interrupted
 from swsllm_nb.notebook.exchange import Exchange, asks_for_usage
-from swsllm_nb.notebook.watched import Watched, shut_down
+from swsllm_nb.notebook.troubles import connection_code, is_hopeless, trouble_of
+from swsllm_nb.notebook.watched import Watched, shut_down, without_key
 
 __all__ = [
     "ChatCompletionChunk",
@@ -27,6 +27,7 @@ __all__ = [
     "OpenAIError",
     "RecordingClient",
     "Stream",
+    "Timeout",
     "build_client",
     "fetch_account",
     "trouble_of",
@@ -86,18 +87,18 @@ class RecordingClient(openai.DefaultHttpxClient):
                 response = self._exchange(attempt, request, stream, options)
                 if response.status_code < 400:
                     self._refusing_hosts.add(request.url.netloc)
-        except httpx2.TimeoutException as error:
-            attempt.finish("broken", "timeout")
-            if ticket:
-                # The library does not try again after its own errors: an answer that came too
-                # late was written, and paid for, all the same.
-                raise openai.APITimeoutError(request=request) from error
-            raise
         except KeyboardInterrupt:
             attempt.finish("closed")
+            raise Interrupted from None
+        except OpenAIError:
+            attempt.finish("complete")
             raise
         except BaseException as error:
-            attempt.finish("broken", _connection_code(error))
+            code = connection_code(error)
+            attempt.finish("broken", code)
+            if is_hopeless(code):
+                # The library does not try again after its own errors.
+                raise openai.APIConnectionError(request=request) from error
             raise
         if response.is_closed:
             attempt.finish("complete")
@@ -131,9 +132,13 @@ class RecordingClient(openai.DefaultHttpxClient):
         exchange.begin(response.status_code, response.headers)
         if response.status_code >= 400:
             response.read()
+            response = without_key(response, request)
         if response.is_closed:
             exchange.feed(response.content)
             exchange.end()
+            if response.status_code < 400 and exchange.error_code == "unreadable":
+                # The library would pass a page of HTML on as if it were an answer.
+                raise openai.APIResponseValidationError(response, None)
         if (
             exchange.error_code == wire.INSUFFICIENT_QUOTA
             and wire.SHOULD_RETRY_HEADER not in response.headers
@@ -169,47 +174,6 @@ def fetch_account(client: OpenAI) -> dict[str, Any] | None:
     except openai.APIStatusError:
         return None
     return page if isinstance(page, dict) else None
-
-
-def trouble_of(error: OpenAIError, base_url: str = "") -> Trouble:
-    """What the library's exception knows, for ``errors.explain``."""
-    request: httpx2.Request | None = getattr(error, "request", None)
-    if request:
-        base_url = str(request.url).removesuffix("/chat/completions")
-    asked = (request and _chat_body(request)) or {}
-    model = asked.get("model")
-    body = getattr(error, "body", None)
-    details = body if isinstance(body, dict) else {}
-    code, message = str(details.get("code") or details.get("type") or ""), details.get("message")
-    status: int | None = None
-    if isinstance(error, openai.APITimeoutError):
-        code, message = "timeout", ""
-    elif isinstance(error, openai.APIConnectionError):
-        code, message = _connection_code(error.__cause__), ""
-    elif isinstance(error, openai.APIStatusError):
-        status = error.status_code
-        if details.get("type") == wire.INSUFFICIENT_QUOTA:
-            code = wire.INSUFFICIENT_QUOTA
-        message = message or (details.get("detail") if details else error.response.text)
-    return Trouble(
-        code=code,
-        status=status,
-        message=str(error) if message is None else str(message),
-        base_url=base_url,
-        model=model if isinstance(model, str) else "",
-    )
-
-
-def _connection_code(error: BaseException | None) -> str:
-    unreached = (httpx2.ConnectError, httpx2.UnsupportedProtocol, httpx2.InvalidURL)
-    if not isinstance(error, unreached):
-        return "cut"
-    cause: BaseException | None = error
-    while cause and not isinstance(cause, ssl.SSLError):
-        cause = cause.__cause__ or cause.__context__
-    if cause is None:
-        return "no_server"
-    return "untrusted" if isinstance(cause, ssl.SSLCertVerificationError) else "no_tls"
 
 
 def _chat_body(request: httpx2.Request) -> dict[str, Any] | None:

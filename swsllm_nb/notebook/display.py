@@ -28,6 +28,8 @@ CONTROL_CHARACTERS: Final = dict.fromkeys(
     code for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"
 )
 
+ERASE_LINE: Final = "\x1b[K"
+
 FINISH_NOTES: Final = {
     "length": "cut at the token limit: raise --max-tokens",
     "content_filter": "stopped by the content filter",
@@ -114,6 +116,10 @@ class LiveAnswer:
         pause = max(REPAINT_SECONDS, RENDERS_PER_REPAINT * (painted_at - started_at))
         self._painted, self._next_at = text, painted_at + pause
 
+    def notice(self, line: str) -> None:
+        """Show a line where the answer will be, such as a countdown; an empty one takes it away."""
+        self._screen.notice(line)
+
     def finish(self, text: str, footnote: str) -> None:
         """Show the complete answer and its footnote."""
         self._screen.show(text, footnote, STYLE)
@@ -143,12 +149,16 @@ class _CellOutput:
         else:
             self._handle.update(bundle, raw=True)
 
+    def notice(self, line: str) -> None:
+        self.show("", line, STYLE)
+
 
 class _Print:
     """Standard output: only what is new is written."""
 
     def __init__(self) -> None:
         self._written = 0
+        self._noticed = False
 
     def show(self, text: str, footnote: str, _style: str) -> None:
         sys.stdout.write(_printable(text[self._written :]))
@@ -156,6 +166,15 @@ class _Print:
         if footnote:
             sys.stdout.write(("\n" if text else "") + _printable(footnote) + "\n")
         sys.stdout.flush()
+
+    def notice(self, line: str) -> None:
+        """On a terminal one line that is written over; elsewhere each sentence once."""
+        if sys.stderr.isatty():
+            sys.stderr.write(f"\r{ERASE_LINE}{_printable(line)}")
+        elif line and not self._noticed:
+            sys.stderr.write(_printable(line) + "\n")
+        self._noticed = bool(line)
+        sys.stderr.flush()
 
 
 def _html(text: str, footnote: str, style: str) -> str:

@@ -204,10 +204,10 @@ class Exchange:
             self.error_code = str(self._status_code) if refused else "unreadable"
 
     def _read_completion(self, document: dict[str, Any], part: str) -> None:
-        error = document.get("error")
-        if error:
+        if error := document.get("error"):
             details = error if isinstance(error, dict) else {}
-            self.error_code = _text(details.get("code")) or _text(details.get("type")) or "error"
+            code, kind = _text(details.get("code")), _text(details.get("type"))
+            self.error_code = kind if kind == wire.INSUFFICIENT_QUOTA else code or kind or "error"
             self.error_param = _text(details.get("param"))
         if document.get("usage"):
             self._usage = usage_from_body(document)

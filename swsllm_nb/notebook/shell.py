@@ -28,8 +28,8 @@ def explain_openai_errors(
     ) -> Any:
         if not isinstance(error, OpenAIError):
             return earlier_handler(kind, error, trace, tb_offset=tb_offset)
-        sentence = explain(trouble_of(error), live_key())
-        shell.showtraceback((type(sentence), sentence, None))
+        sentence = explain(trouble_of(error), live_key()).with_traceback(trace)
+        shell.showtraceback((type(sentence), sentence, trace))
         return []
 
     register: Callable[..., None] = shell.set_custom_exc

@@ -10,8 +10,10 @@ from typing import Any
 import httpx2
 
 from swsllm_nb.notebook.attempt import Attempt
+from swsllm_nb.notebook.errors import Interrupted
+from swsllm_nb.notebook.keys import scrub
 
-__all__ = ["Watched", "shut_down"]
+__all__ = ["Watched", "shut_down", "without_key"]
 
 
 class Watched(httpx2.SyncByteStream):
@@ -40,10 +42,18 @@ class Watched(httpx2.SyncByteStream):
         except httpx2.TimeoutException:
             self._attempt.finish("broken", "timeout")
             raise
-        except (httpx2.HTTPError, zlib.error):
+        except httpx2.HTTPError:
             self._attempt.finish("broken", "cut")
             raise
+        except zlib.error as error:
+            self._attempt.finish("broken", "unreadable")
+            raise httpx2.DecodingError(str(error)) from error
+        except KeyboardInterrupt:
+            self._attempt.finish("closed")
+            raise Interrupted from None
         self._attempt.finish("complete")
+        if exchange.error_code == "unreadable":
+            raise httpx2.DecodingError("No chat completion came.")
 
     def close(self) -> None:
         self._stream.close()
@@ -56,6 +66,24 @@ def shut_down(network_stream: Any) -> None:
     if raw_socket:
         with suppress(OSError):
             raw_socket.shutdown(socket.SHUT_RDWR)
+
+
+def without_key(response: httpx2.Response, request: httpx2.Request) -> httpx2.Response:
+    """A refusal that was read, as it may be quoted: some servers repeat the key they refuse."""
+    key = request.headers.get("authorization", "").removeprefix("Bearer ")
+    text = scrub(response.text, key)
+    if text == response.text:
+        return response
+    headers = response.headers.copy()
+    for name in ("content-encoding", "content-length"):
+        headers.pop(name, None)
+    return httpx2.Response(
+        response.status_code,
+        headers=headers,
+        content=text.encode(response.encoding or "utf-8", "replace"),
+        request=response.request,
+        extensions=response.extensions,
+    )
 
 
 def _decoder(encoding: str) -> Callable[[bytes], bytes]:
