@@ -11,7 +11,7 @@ from typing import Any, Final
 import httpx2
 import openai
 from openai import OpenAI, OpenAIError, Stream
-from openai.types.chat import ChatCompletionChunk
+from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from swsllm_nb import wire
 from swsllm_nb.notebook.attempt import Attempt, Ticket
@@ -22,6 +22,7 @@ from swsllm_nb.notebook.exchange import Exchange, asks_for_usage
 from swsllm_nb.notebook.watched import Watched, shut_down
 
 __all__ = [
+    "ChatCompletion",
     "ChatCompletionChunk",
     "OpenAI",
     "OpenAIError",
