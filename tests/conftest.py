@@ -8,13 +8,14 @@ import pytest
 from cells import connected, server, shell
 from deaths import billing, clients, fleet, kind
 from fake_openai import FakeOpenAI
+from foreign import foreign
 from postgres import fresh_database, postgres_url
 from proxies import RunningProxy, running_proxy
 from stores import place
 
 __all__ = [
-    "billing", "clients", "connected", "fleet", "fresh_database", "kind", "place", "postgres_url",
-    "server", "shell",
+    "billing", "clients", "connected", "fleet", "foreign", "fresh_database", "kind", "place",
+    "postgres_url", "server", "shell",
 ]  # fmt: skip
 
 os.environ["MPLBACKEND"] = "agg"
