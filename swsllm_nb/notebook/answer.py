@@ -1,15 +1,15 @@
 """A question and its answer, as values."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
 from swsllm_nb.money import PICO_PER_USD
-from swsllm_nb.notebook.display import LiveAnswer, footnote
+from swsllm_nb.notebook.display import LiveAnswer, footnote, show_table
 from swsllm_nb.wire import Usage
 
-__all__ = ["Answer", "Question"]
+__all__ = ["Answer", "Answers", "Question"]
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,9 @@ class Question:
 class Answer:
     """A model's answer and what it cost. ``str()`` is its text; unknown amounts are None.
 
-    ``cost_source`` is one of the call log's. As a cell's value it shows itself, but not a second
-    time in the cell that painted it.
+    ``cost_source`` is one of the call log's, ``seconds`` how long it took. ``json`` is the answer
+    as data, where JSON or a schema was asked for. As a cell's value it shows itself, but not a
+    second time in the cell that painted it.
     """
 
     text: str
@@ -41,6 +42,8 @@ class Answer:
     finish_reason: str = ""
     request_id: str = ""
     practice: bool = False
+    seconds: float | None = None
+    json: Any = field(default=None, repr=False)
     _painted_in: list[int | None] = field(default_factory=list, repr=False, compare=False)
 
     @property
@@ -67,11 +70,31 @@ class Answer:
     def paint(self, live: LiveAnswer) -> None:
         """Shows the whole answer, in the cell that runs now."""
         live.finish(self.text, self.footnote)
+        self.hush()
+
+    def hush(self) -> None:
+        """As the value of the cell that runs now it shows nothing more."""
         self._painted_in[:] = [_running_cell()]
 
     def _ipython_display_(self) -> None:
         if self._painted_in != [_running_cell()]:
             self.paint(LiveAnswer())
+
+
+class Answers(list[Answer]):
+    """The answers of several models to one question; as a cell's value they stand side by side."""
+
+    def __init__(self, answers: Iterable[Answer]) -> None:
+        super().__init__(answers)
+        self._painted_in: int | None = None
+
+    def hush(self) -> None:
+        """As the value of the cell that runs now they show nothing more."""
+        self._painted_in = _running_cell()
+
+    def _ipython_display_(self) -> None:
+        if self._painted_in is None or self._painted_in != _running_cell():
+            show_table([answer.model for answer in self], self)
 
 
 def _running_cell() -> int | None:

@@ -1,10 +1,7 @@
 """Asking: in a thread, so that the stop button works everywhere, and again where that may help."""
 
-import math
-import random
 import threading
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from swsllm_nb.notebook.answer import Answer, Question
@@ -12,29 +9,23 @@ from swsllm_nb.notebook.attempt import Ticket
 from swsllm_nb.notebook.calls import Call
 from swsllm_nb.notebook.display import LiveAnswer
 from swsllm_nb.notebook.errors import CallFailed, Interrupted, Retry, Trouble, explain
-from swsllm_nb.notebook.language import say
+from swsllm_nb.notebook.waiting import Patience
 
 if TYPE_CHECKING:
     from swsllm_nb.notebook.client import (
+        ChatCompletion,
         ChatCompletionChunk,
         OpenAI,
         RecordingClient,
         Stream,
     )
 
-__all__ = ["ask"]
+__all__ = ["ask", "ask_together"]
 
 _POLL_SECONDS: Final = 0.05
 _TIMEOUT_SECONDS: Final = 180.0
 _CONNECT_SECONDS: Final = 10.0
 _PRACTICE_FINGERPRINT: Final = "practice"
-
-_TRIES: Final = 3
-_PATIENCE_SECONDS: Final = 60.0
-"""From the first failure on; what could only be tried later fails at once."""
-_PAUSES_SECONDS: Final = (2.0, 6.0)
-_JITTER: Final = 0.25
-_UNSEEN_SECONDS: Final = 0.5
 
 
 def ask(
@@ -51,67 +42,62 @@ def ask(
     ``notice`` gets the line that says so, counted down, and an empty one after it. Raises
     CallFailed, or Interrupted where the wait was interrupted; both keep what had come.
     """
-    patience_ends_at = math.inf
-    for number in range(_TRIES):
-        asking = _Asking(question, ticket, client, http_client, number)
-        _wait_for(asking, ticket, paint)
-        failure = asking.failure
-        if failure is None:
-            break
-        patience_ends_at = min(patience_ends_at, time.monotonic() + _PATIENCE_SECONDS)
-        retry, pause_seconds = failure.retry, _pause_seconds(failure.retry, number)
-        too_late = time.monotonic() + pause_seconds > patience_ends_at
-        if retry is None or too_late or number == _TRIES - 1:
-            failure.partial = asking.partial_answer()
-            raise failure
-        _count_down(retry.why, pause_seconds, notice or LiveAnswer().notice)
-    return asking.answer()
-
-
-def _wait_for(asking: "_Asking", ticket: Ticket, paint: Callable[[str], None]) -> None:
+    asking = [_Asking(question, ticket, client, http_client)]
     try:
-        asking.start()
+        (outcome,) = _outcomes(asking, lambda: paint(asking[0].text), notice)
+    except Interrupted as stop:
+        stop.partial = asking[0].partial_answer()
+        raise
+    if isinstance(outcome, CallFailed):
+        outcome.partial = asking[0].partial_answer()
+        raise outcome
+    return outcome
+
+
+def ask_together(
+    asked: Sequence[tuple[Question, Ticket]],
+    client: "OpenAI",
+    http_client: "RecordingClient",
+    notice: Callable[[str], None] | None = None,
+) -> list[Answer | CallFailed]:
+    """Asks several questions at once; gives each answer, or how it failed, in their order.
+
+    Each is asked again where that may help. Raises Interrupted; all are stopped then.
+    """
+    asking = [_Asking(question, ticket, client, http_client) for question, ticket in asked]
+    return _outcomes(asking, lambda: None, notice)
+
+
+def _outcomes(
+    asking: "list[_Asking]", look: Callable[[], None], notice: Callable[[str], None] | None
+) -> list[Answer | CallFailed]:
+    """``look`` is called while they are waited for; who is asked again takes its place anew."""
+    patience = Patience()
+    running, tries = asking, 1
+    while True:
+        _wait_for(running, look)
+        pauses = {each: patience.pause_seconds(each.retry, tries) for each in running}
+        again = {each: pause for each, pause in pauses.items() if pause is not None}
+        if not again:
+            return [each.failure or each.answer() for each in asking]
+        slowest = max(again, key=again.__getitem__)
+        assert slowest.retry is not None
+        patience.wait(slowest.retry.why, again[slowest], notice or LiveAnswer().notice)
+        asking[:] = [each.anew() if each in again else each for each in asking]
+        running, tries = [each for each in asking if not each.finished.is_set()], tries + 1
+
+
+def _wait_for(running: "Sequence[_Asking]", look: Callable[[], None]) -> None:
+    try:
+        for each in running:
+            each.start()
         # A wait without a timeout cannot be interrupted on Windows.
-        while not asking.finished.wait(_POLL_SECONDS):
-            paint(asking.text)
+        while not all(each.finished.wait(_POLL_SECONDS) for each in running):
+            look()
     except KeyboardInterrupt:
-        ticket.stop()
-        raise Interrupted(asking.partial_answer()) from None
-
-
-def _pause_seconds(retry: Retry | None, number: int) -> float:
-    """What the server asks for; else longer each time, and not the same for a whole class."""
-    if retry and retry.after_seconds is not None:
-        return retry.after_seconds
-    pause = _PAUSES_SECONDS[min(number, len(_PAUSES_SECONDS) - 1)]
-    return pause * random.uniform(1, 1 + _JITTER)  # noqa: S311
-
-
-def _count_down(why: str, seconds: float, notice: Callable[[str], None]) -> None:
-    ends_at = time.monotonic() + seconds
-    shown = 0
-    try:
-        while (left := ends_at - time.monotonic()) > 0:
-            whole = math.ceil(left)
-            if whole != shown and seconds >= _UNSEEN_SECONDS:
-                shown = whole
-                notice(
-                    say(
-                        f"{why}; trying again in {whole} s …",
-                        f"{why}; neuer Versuch in {whole} s …",
-                    )
-                )
-            time.sleep(min(left, _POLL_SECONDS))
-    except KeyboardInterrupt:
-        raise Interrupted(
-            sentence=say(
-                "Stopped while waiting for another try: no call was running.",
-                "Beim Warten auf einen neuen Versuch angehalten: Es lief kein Aufruf.",
-            )
-        ) from None
-    finally:
-        if shown:
-            notice("")
+        for each in running:
+            each.ticket.stop()
+        raise Interrupted from None
 
 
 class _Asking(threading.Thread):
@@ -123,18 +109,22 @@ class _Asking(threading.Thread):
         ticket: Ticket,
         client: "OpenAI",
         http_client: "RecordingClient",
-        number: int,
+        retries: int = 0,
     ) -> None:
         super().__init__(name="swsllm-ask", daemon=True)
         self.finished = threading.Event()
         self.failure: CallFailed | None = None
+        self.ticket = ticket
         self._question = question
-        self._ticket = ticket
         self._client = client
         self._http_client = http_client
-        self._number = number
+        self._retries = retries
         self._pieces: list[str] = []
         self._practice = False
+
+    @property
+    def retry(self) -> Retry | None:
+        return self.failure.retry if self.failure else None
 
     @property
     def _base_url(self) -> str:
@@ -148,7 +138,7 @@ class _Asking(threading.Thread):
         from swsllm_nb.notebook.client import OpenAIError, trouble_of
 
         try:
-            with self._http_client.under(self._ticket):
+            with self._http_client.under(self.ticket):
                 self._read()
         except OpenAIError as error:
             trouble = trouble_of(error, self._base_url)
@@ -160,12 +150,17 @@ class _Asking(threading.Thread):
         finally:
             self.finished.set()
 
+    def anew(self) -> "_Asking":
+        """The same question once more, not begun yet."""
+        again = self._retries + 1
+        return _Asking(self._question, self.ticket, self._client, self._http_client, again)
+
     def answer(self) -> Answer:
-        return self._answer(self._ticket.calls[-1])
+        return self._answer(self.ticket.calls[-1])
 
     def partial_answer(self) -> Answer | None:
         """What had come; None where nothing had."""
-        calls = self._ticket.calls
+        calls = self.ticket.calls
         return self._answer(calls[-1]) if calls and self.text else None
 
     def _read(self) -> None:
@@ -173,7 +168,7 @@ class _Asking(threading.Thread):
 
         question = self._question
         patient = self._client.with_options(
-            # The tries of ``ask`` are all there are, and each is numbered in the log.
+            # All tries are ours, and each is numbered in the log.
             max_retries=0,
             timeout=Timeout(_TIMEOUT_SECONDS, connect=_CONNECT_SECONDS),
         )
@@ -182,26 +177,24 @@ class _Asking(threading.Thread):
         answer = completions.create(
             model=question.model,
             messages=list(question.messages),
-            stream=question.stream,
-            extra_headers={"x-stainless-retry-count": str(self._number)},
+            **({"stream": True} if question.stream else {}),
+            extra_headers={"x-stainless-retry-count": str(self._retries)},
             **question.fields,
         )
         if question.stream:
-            self._read_stream(answer)
+            self._take_stream(answer)
         else:
-            self._note_fingerprint(answer)
-            message = answer.choices[0].message if answer.choices else None
-            self._pieces.append((message and message.content) or "")
-        call = self._ticket.calls[-1]
-        if call.status != "ok" and not self._ticket.stopped:
+            self._take_whole(answer)
+        call = self.ticket.calls[-1]
+        if call.status != "ok" and not self.ticket.stopped:
             # The library takes a stream that just ends for a complete one.
             trouble = Trouble(code=call.error_code, base_url=self._base_url)
             self.failure = explain(trouble)
 
-    def _read_stream(self, stream: "Stream[ChatCompletionChunk]") -> None:
+    def _take_stream(self, stream: "Stream[ChatCompletionChunk]") -> None:
         for chunk in stream:
             self._take(chunk)
-            if self._ticket.stopped:
+            if self.ticket.stopped:
                 stream.close()
                 return
 
@@ -211,6 +204,12 @@ class _Asking(threading.Thread):
         for choice in chunk.choices or ():
             if choice.index == 0 and choice.delta.content:
                 self._pieces.append(choice.delta.content)
+
+    def _take_whole(self, completion: "ChatCompletion") -> None:
+        self._note_fingerprint(completion)
+        for choice in completion.choices or ():
+            if choice.index == 0 and choice.message.content:
+                self._pieces.append(choice.message.content)
 
     def _note_fingerprint(self, told: Any) -> None:
         self._practice = self._practice or told.system_fingerprint == _PRACTICE_FINGERPRINT
@@ -228,4 +227,5 @@ class _Asking(threading.Thread):
             finish_reason=call.finish_reason,
             request_id=call.request_id,
             practice=self._practice,
+            seconds=call.latency_seconds,
         )

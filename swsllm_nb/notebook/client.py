@@ -10,7 +10,7 @@ from typing import Any, Final
 import httpx2
 import openai
 from openai import OpenAI, OpenAIError, Stream, Timeout
-from openai.types.chat import ChatCompletionChunk
+from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from swsllm_nb import wire
 from swsllm_nb.notebook.attempt import Attempt, Ticket
@@ -22,6 +22,7 @@ from swsllm_nb.notebook.troubles import connection_code, is_hopeless, trouble_of
 from swsllm_nb.notebook.watched import Watched, shut_down, without_key
 
 __all__ = [
+    "ChatCompletion",
     "ChatCompletionChunk",
     "OpenAI",
     "OpenAIError",
