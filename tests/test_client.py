@@ -9,17 +9,13 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import openai
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from certificates import own_certificate
 from fake_openai import FakeOpenAI, Scripted, error
 from pydantic import BaseModel
 
@@ -377,7 +373,7 @@ def test_a_server_without_tls_is_not_called_absent(rig: Rig) -> None:
 
 def test_a_certificate_that_nobody_vouches_for_is_not_called_absent(tmp_path: Path) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(_certificate(tmp_path / "own.pem"))
+    context.load_cert_chain(own_certificate(tmp_path / "own.pem"))
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def shake_hands() -> None:
@@ -405,22 +401,3 @@ def _sentence_of(base_url: str) -> str:
             model="gpt-4o-mini", messages=MESSAGES
         )
     return str(explain(trouble_of(failure.value)))
-
-
-def _certificate(path: Path) -> Path:
-    """A key and a certificate that it signed itself, in one file."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .sign(key, hashes.SHA256())
-    )
-    encoding = serialization.Encoding.PEM
-    private = key.private_bytes(
-        encoding, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    path.write_bytes(private + certificate.public_bytes(encoding))
-    return path

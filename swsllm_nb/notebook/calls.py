@@ -18,6 +18,7 @@ from uuid import uuid4
 
 from swsllm_nb.money import PICO_PER_USD
 from swsllm_nb.notebook.connection import Connection
+from swsllm_nb.notebook.language import say
 from swsllm_nb.wire import CALL_COLUMNS, Usage
 
 if TYPE_CHECKING:
@@ -231,8 +232,12 @@ class CallLog:
         if not self._told:
             self._told = True
             self._tell(
-                f"The call log {self._path} cannot be used ({error}). Your calls work all the "
-                "same; their log lasts until this kernel stops."
+                say(
+                    f"The call log {self._path} cannot be used ({error}). Your calls work all the "
+                    "same; their log lasts until this kernel stops.",
+                    f"Das Aufrufprotokoll {self._path} lässt sich nicht nutzen ({error}). Die "
+                    "Aufrufe gehen trotzdem; ihr Protokoll hält, bis dieser Kernel endet.",
+                )
             )
 
 
