@@ -8,7 +8,7 @@ from swsllm_nb.notebook.answer import Answer, Question
 from swsllm_nb.notebook.attempt import Ticket
 from swsllm_nb.notebook.calls import Call
 from swsllm_nb.notebook.display import LiveAnswer
-from swsllm_nb.notebook.errors import CallFailed, Interrupted, Retry, Trouble, explain
+from swsllm_nb.notebook.errors import CallFailed, Interrupted, LLMError, Retry, Trouble, explain
 from swsllm_nb.notebook.waiting import Patience
 
 if TYPE_CHECKING:
@@ -143,6 +143,8 @@ class _Asking(threading.Thread):
         except OpenAIError as error:
             trouble = trouble_of(error, self._base_url)
             self.failure = explain(trouble, self._client.api_key)
+        except LLMError as error:
+            self.failure = CallFailed(str(error))
         except Exception as error:
             # It must not die in a thread, unheard.
             trouble = Trouble(message=f"{type(error).__name__}: {error}")

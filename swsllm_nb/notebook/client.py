@@ -19,7 +19,7 @@ from swsllm_nb.notebook.connection import Connection
 from swsllm_nb.notebook.errors import Interrupted
 from swsllm_nb.notebook.exchange import Exchange, asks_for_usage
 from swsllm_nb.notebook.troubles import connection_code, is_hopeless, trouble_of
-from swsllm_nb.notebook.watched import Watched, shut_down, without_key
+from swsllm_nb.notebook.watched import Watched, refuse_own_key, shut_down, without_key
 
 __all__ = [
     "ChatCompletion",
@@ -72,6 +72,7 @@ class RecordingClient(openai.DefaultHttpxClient):
         ticket: Ticket | None = getattr(self._here, "ticket", None)
         if ticket and ticket.stopped:
             raise OpenAIError("The call was stopped before it was tried again.")
+        refuse_own_key(request)
         request.headers[wire.WANTS_COST_HEADER] = "1"
         adds_usage = (
             body.get("stream") is True

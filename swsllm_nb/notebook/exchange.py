@@ -165,19 +165,19 @@ class Exchange:
 
     def _is_for_caller(self, event: Event) -> bool:
         """Reads an event; False for what only this log asked for."""
-        data = event.data
         told = wire.cost_from_comment(event.comment) if event.comment else {}
         if told:
             self._amounts |= {field: _pico(usd) for field, usd in told.items()}
-        if data is None:
+        if (data := event.data) is None:
             return not told
         if data.strip() == DONE:
             self._done = True
             return True
         self._events.append(event.raw)
         if self._first_token_seconds is None:
-            first = _first_choice(_json_object(data))
-            if _content(first, "delta"):
+            chunk = _json_object(data)
+            self.error_code = self.error_code or ("" if chunk else "unreadable")
+            if _content(_first_choice(chunk), "delta"):
                 self._first_token_seconds = time.perf_counter() - self._started
         return not (self._hides_usage and _tells_only_usage(_json_object(data)))
 

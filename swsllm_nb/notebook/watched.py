@@ -10,10 +10,11 @@ from typing import Any
 import httpx2
 
 from swsllm_nb.notebook.attempt import Attempt
-from swsllm_nb.notebook.errors import Interrupted
-from swsllm_nb.notebook.keys import scrub
+from swsllm_nb.notebook.errors import Interrupted, LLMError
+from swsllm_nb.notebook.keys import hides_key, scrub
+from swsllm_nb.notebook.language import say
 
-__all__ = ["Watched", "shut_down", "without_key"]
+__all__ = ["Watched", "refuse_own_key", "shut_down", "without_key"]
 
 
 class Watched(httpx2.SyncByteStream):
@@ -36,9 +37,12 @@ class Watched(httpx2.SyncByteStream):
         try:
             for chunk in self._stream:
                 passed_on = exchange.feed(self._decode(chunk))
+                if exchange.error_code == "unreadable":
+                    break
                 if passed_on:
                     yield passed_on
-            yield exchange.end()
+            else:
+                yield exchange.end()
         except httpx2.TimeoutException:
             self._attempt.finish("broken", "timeout")
             raise
@@ -68,10 +72,24 @@ def shut_down(network_stream: Any) -> None:
             raw_socket.shutdown(socket.SHUT_RDWR)
 
 
+def refuse_own_key(request: httpx2.Request) -> None:
+    """Raises LLMError where the key of a call stands in its own body, or in its address."""
+    if hides_key(f"{request.url} {request.content.decode('utf-8', 'replace')}", _key_of(request)):
+        raise LLMError(
+            say(
+                "Your key stands in what was to be sent, so nothing was sent: a key does not "
+                "belong into a question. Take it out; if others may have seen it, replace it on "
+                "the course page.",
+                "In dem, was gesendet werden sollte, steht der eigene Schlüssel; es wurde nichts "
+                "gesendet: Ein Schlüssel gehört nicht in eine Frage. Bitte herausnehmen und auf "
+                "der Kursseite ersetzen, falls andere ihn gesehen haben können.",
+            )
+        )
+
+
 def without_key(response: httpx2.Response, request: httpx2.Request) -> httpx2.Response:
     """A refusal that was read, as it may be quoted: some servers repeat the key they refuse."""
-    key = request.headers.get("authorization", "").removeprefix("Bearer ")
-    text = scrub(response.text, key)
+    text = scrub(response.text, _key_of(request))
     if text == response.text:
         return response
     headers = response.headers.copy()
@@ -84,6 +102,10 @@ def without_key(response: httpx2.Response, request: httpx2.Request) -> httpx2.Re
         request=response.request,
         extensions=response.extensions,
     )
+
+
+def _key_of(request: httpx2.Request) -> str:
+    return request.headers.get("authorization", "").removeprefix("Bearer ")
 
 
 def _decoder(encoding: str) -> Callable[[bytes], bytes]:
