@@ -14,7 +14,7 @@ from IPython.core.error import UsageError
 from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_var_expand
 from IPython.core.magic_arguments import argument, magic_arguments
 
-from swsllm_nb.notebook.calls import CallLog, Whereabouts, log_path, table_html
+from swsllm_nb.notebook.calls import CallLog, Whereabouts, log_path
 from swsllm_nb.notebook.course import Course, connect
 from swsllm_nb.notebook.errors import (
     CallFailed,
@@ -22,6 +22,7 @@ from swsllm_nb.notebook.errors import (
     LLMError,
     looks_like_key,
 )
+from swsllm_nb.notebook.frames import table_html
 from swsllm_nb.notebook.shell import explain_openai_errors
 from swsllm_nb.notebook.status import status_text
 
