@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from swsllm_nb.notebook.answer import Answer
     from swsllm_nb.notebook.client import OpenAI
-    from swsllm_nb.notebook.course import Course
+    from swsllm_nb.notebook.desk import Desk
+    from swsllm_nb.notebook.estimate import Estimate
     from swsllm_nb.notebook.magics import CourseMagics
 
     __version__: str
@@ -40,48 +41,52 @@ def client(base_url: str | None = None, api_key: str | None = None) -> "OpenAI":
     Key and base URL come from one place: these arguments, the environment (``SWSLLM_BASE_URL``
     and ``SWSLLM_API_KEY``), or the nearest ``.env``. Raises NotConnected.
     """
-    magics = _magics()
-    return magics.client(base_url, api_key) if magics else _course(base_url, api_key).client()
+    return _desk().client(base_url, api_key)
 
 
 def ask(
     prompt: str,
     *,
-    model: str | None = None,
+    model: "str | Sequence[str] | None" = None,
     system: str | None = None,
     temperature: float | None = None,
+    top_p: float | None = None,
     max_tokens: int | None = None,
+    presence_penalty: float | None = None,
+    frequency_penalty: float | None = None,
     seed: int | None = None,
     stop: "str | Sequence[str] | None" = None,
-) -> "Answer":
-    """The call that ``%%llm`` makes, as a function; as a cell's value the answer shows itself.
+    reasoning_effort: str | None = None,
+    json: bool | None = None,
+    schema: Any = None,
+    chat: str | None = None,
+    new: bool | None = None,
+    stream: bool | None = None,
+    estimate: bool | None = None,
+    max_cost: "str | float | Decimal | None" = None,
+    exercise: str | None = None,
+    raw: bool | None = None,
+) -> "Answer | list[Answer] | Estimate | list[Estimate]":
+    """The call that ``%%llm`` makes, with the same options; ``%%llm?`` is their manual.
 
-    Raises LLMError with one sentence for whatever went wrong.
+    Gives an Answer, which shows itself as a cell's value; of several models a list. With
+    ``estimate`` nothing is sent. Raises LLMError with one sentence for whatever went wrong.
     """
-    return _course().ask(
-        prompt,
-        model=model,
-        system=system,
-        temperature=temperature,
-        max_tokens=max_tokens,
-        seed=seed,
-        stop=stop,
-    )
+    given = dict(locals())
+    from swsllm_nb.notebook.inquiry import ask as ask_desk
+    from swsllm_nb.notebook.options import Options
+
+    return ask_desk(_desk(), given.pop("prompt"), Options.of(**given))
 
 
 def log() -> "DataFrame":
     """Every call of this account from this machine, oldest first; amounts in USD, times UTC."""
-    return _course().log()
+    return _desk().course().log()
 
 
 def last() -> "Answer | None":
     """The latest answer of ``%%llm`` or ``ask``; None before the first."""
-    from swsllm_nb.notebook.errors import NotConnected
-
-    try:
-        return _course().last
-    except NotConnected:
-        return None
+    return _desk().last
 
 
 def burn_down(*, budget_usd: "str | Decimal | None" = None, ax: "Axes | None" = None) -> "Axes":
@@ -91,7 +96,7 @@ def burn_down(*, budget_usd: "str | Decimal | None" = None, ax: "Axes | None" = 
     """
     from swsllm_nb.notebook.plots import burn_down as draw
 
-    course = _course()
+    course = _desk().course()
     return draw(course.log(), budget_usd=budget_usd or course.budget_usd(), ax=ax)
 
 
@@ -117,17 +122,17 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-def _course(base_url: str | None = None, api_key: str | None = None) -> "Course":
+def _desk() -> "Desk":
+    """The desk of the running shell, where the extension is loaded, else that of the script."""
     magics = _magics()
     if magics:
-        return magics.course(base_url, api_key)
-    from swsllm_nb.notebook.course import connect, course_of_script
+        return magics.desk
+    from swsllm_nb.notebook.desk import desk_of_script
 
-    return course_of_script(connect(base_url, api_key))
+    return desk_of_script()
 
 
 def _magics() -> "CourseMagics | None":
-    """The magics of the running shell, where the extension is loaded."""
     if "IPython" not in sys.modules:
         return None
     from IPython import get_ipython

@@ -12,7 +12,7 @@ import pytest
 import swsllm_nb
 
 PACKAGE = Path(swsllm_nb.__file__).parent
-CORE = {"catalogue", "fields", "money", "pricing", "sse", "tokens", "wire"}
+CORE = {"catalogue", "fields", "money", "pricing", "prompt", "sse", "tokens", "wire"}
 HALVES = {"notebook", "proxy"}
 
 ONLY_HERE = {
@@ -24,6 +24,7 @@ ONLY_HERE = {
     "dotenv": {"notebook.connection"},
     "filelock": {"proxy.sqlite"},
     "httptools": {"proxy.http"},
+    "jsonschema": {"notebook.schemas"},
     "httpx2": {"notebook.client", "notebook.recording", "notebook.watched"},
     "markdown_it": {"notebook.markdown"},
     "matplotlib": {"notebook.plots"},

@@ -120,7 +120,7 @@ def test_o3_mini_gets_its_own_word_for_the_longest_answer(
         ("%%llm -s Don't\nHi", "quotation mark"),
         ("%%llm -o 1x\nHi", "name of a variable"),
         ("%%llm -o for\nHi", "name of a variable"),
-        ("%%llm -t nan\nHi", "number from 0 to 2"),
+        ("%%llm -t nan\nHi", "is to be a number, and nan is none"),
         ("%%llm --temp 0.5\nHi", "does not take “--temp 0.5”"),
         ("%%llm What is a token?\nHi", "The question goes below the %%llm line."),
         ("%%llm What's a token?\nHi", "The question goes below the %%llm line."),

@@ -19,14 +19,16 @@ class Question:
     model: str
     messages: tuple[Mapping[str, str], ...]
     fields: Mapping[str, Any] = field(default_factory=dict)
+    stream: bool = True
 
 
 @dataclass(frozen=True)
 class Answer:
     """A model's answer and what it cost. ``str()`` is its text; unknown amounts are None.
 
-    ``cost_source`` is one of the call log's. As a cell's value it shows itself, but not a second
-    time in the cell that painted it.
+    ``cost_source`` is one of the call log's, ``seconds`` how long it took. ``json`` is the answer
+    as data, where JSON or a schema was asked for. As a cell's value it shows itself, but not a
+    second time in the cell that painted it.
     """
 
     text: str
@@ -40,6 +42,8 @@ class Answer:
     finish_reason: str = ""
     request_id: str = ""
     practice: bool = False
+    seconds: float | None = None
+    json: Any = field(default=None, repr=False)
     _painted_in: list[int | None] = field(default_factory=list, repr=False, compare=False)
 
     @property
@@ -66,6 +70,10 @@ class Answer:
     def paint(self, live: LiveAnswer) -> None:
         """Shows the whole answer, in the cell that runs now."""
         live.finish(self.text, self.footnote)
+        self.hush()
+
+    def hush(self) -> None:
+        """As the value of the cell that runs now it shows nothing more."""
         self._painted_in[:] = [_running_cell()]
 
     def _ipython_display_(self) -> None:

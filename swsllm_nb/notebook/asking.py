@@ -1,7 +1,7 @@
 """Asking: in a thread, so that the stop button works everywhere."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from swsllm_nb.notebook.answer import Answer, Question
@@ -11,13 +11,14 @@ from swsllm_nb.notebook.errors import CallFailed, Interrupted, Trouble, explain
 
 if TYPE_CHECKING:
     from swsllm_nb.notebook.client import (
+        ChatCompletion,
         ChatCompletionChunk,
         OpenAI,
         RecordingClient,
         Stream,
     )
 
-__all__ = ["ask"]
+__all__ = ["ask", "ask_together"]
 
 _POLL_SECONDS: Final = 0.05
 _TIMEOUT_SECONDS: Final = 180.0
@@ -48,6 +49,28 @@ def ask(
         asking.failure.partial = asking.partial_answer()
         raise asking.failure
     return asking.answer()
+
+
+def ask_together(
+    asked: Sequence[tuple[Question, Ticket]],
+    client: "OpenAI",
+    http_client: "RecordingClient",
+) -> list[Answer | CallFailed]:
+    """Asks several questions at once; gives each answer, or how it failed, in their order.
+
+    Raises Interrupted; all are stopped then.
+    """
+    running = [_Asking(question, ticket, client, http_client) for question, ticket in asked]
+    try:
+        for asking in running:
+            asking.start()
+        while not all(asking.finished.wait(_POLL_SECONDS) for asking in running):
+            pass
+    except KeyboardInterrupt:
+        for _, ticket in asked:
+            ticket.stop()
+        raise Interrupted from None
+    return [asking.failure or asking.answer() for asking in running]
 
 
 class _Asking(threading.Thread):
@@ -106,6 +129,13 @@ class _Asking(threading.Thread):
         question = self._question
         # Any: the library types messages and fields more closely than what a course passes on.
         completions: Any = self._client.with_options(timeout=_TIMEOUT_SECONDS).chat.completions
+        if not question.stream:
+            self._take_whole(
+                completions.create(
+                    model=question.model, messages=list(question.messages), **question.fields
+                )
+            )
+            return
         stream: Stream[ChatCompletionChunk] = completions.create(
             model=question.model, messages=list(question.messages), stream=True, **question.fields
         )
@@ -127,6 +157,12 @@ class _Asking(threading.Thread):
             if choice.index == 0 and choice.delta.content:
                 self._pieces.append(choice.delta.content)
 
+    def _take_whole(self, completion: "ChatCompletion") -> None:
+        self._practice = completion.system_fingerprint == _PRACTICE_FINGERPRINT
+        for choice in completion.choices or ():
+            if choice.index == 0 and choice.message.content:
+                self._pieces.append(choice.message.content)
+
     def _answer(self, call: Call) -> Answer:
         return Answer(
             text=self.text,
@@ -140,4 +176,5 @@ class _Asking(threading.Thread):
             finish_reason=call.finish_reason,
             request_id=call.request_id,
             practice=self._practice,
+            seconds=call.latency_seconds,
         )

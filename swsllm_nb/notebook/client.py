@@ -8,7 +8,7 @@ from typing import Any, Final
 import httpx2
 import openai
 from openai import AsyncOpenAI, OpenAI, OpenAIError, Stream
-from openai.types.chat import ChatCompletionChunk
+from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from swsllm_nb import wire
 from swsllm_nb.notebook.attempt import Ticket
@@ -20,6 +20,7 @@ from swsllm_nb.notebook.recording import Recorder, chat_body, connection_code
 
 __all__ = [
     "AsyncOpenAI",
+    "ChatCompletion",
     "ChatCompletionChunk",
     "OpenAI",
     "OpenAIError",

@@ -3,25 +3,22 @@
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from swsllm_nb.catalogue import default_catalogue
 from swsllm_nb.money import pico_from_usd, usd_text
+from swsllm_nb.notebook.answer import Answer, Question
 from swsllm_nb.notebook.attempt import Ticket
-from swsllm_nb.notebook.calls import Call, CallLog, Whereabouts, log_path
+from swsllm_nb.notebook.calls import Call, CallLog, Whereabouts
 from swsllm_nb.notebook.connection import Connection, find_connection
-from swsllm_nb.notebook.errors import CallFailed, Interrupted, LLMError, explain
+from swsllm_nb.notebook.errors import CallFailed, explain
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from swsllm_nb.notebook.answer import Answer
     from swsllm_nb.notebook.client import OpenAI, RecordingClient
 
-__all__ = ["Account", "Course", "connect", "course_of_script", "default_model"]
+__all__ = ["Account", "Course", "connect"]
 
 
 @dataclass(frozen=True)
@@ -44,7 +41,6 @@ class Course:
         whereabouts: Callable[[], Whereabouts] = Whereabouts,
     ) -> None:
         self.connection = connection
-        self.last: Answer | None = None
         self._log = log
         self._whereabouts = whereabouts
         self._built: tuple[OpenAI, RecordingClient] | None = None
@@ -54,50 +50,23 @@ class Course:
         return self._clients()[0]
 
     def ask(
-        self,
-        prompt: str,
-        *,
-        model: str | None = None,
-        system: str | None = None,
-        temperature: float | None = None,
-        max_tokens: int | None = None,
-        seed: int | None = None,
-        stop: str | Sequence[str] | None = None,
-        source: str = "ask",
-        paint: Callable[[str], None] | None = None,
-    ) -> "Answer":
-        """Asks a question and waits for the whole answer; ``paint`` gets the text so far.
+        self, question: Question, whereabouts: Whereabouts, paint: Callable[[str], None]
+    ) -> Answer:
+        """Asks and waits for the whole answer; ``paint`` gets the text so far.
 
-        Raises CallFailed, or Interrupted, and ``last`` is then what had come; LLMError for what
-        cannot be asked, before anything is sent.
+        Raises CallFailed, or Interrupted; both keep what had come.
         """
-        from swsllm_nb.notebook.answer import Question
         from swsllm_nb.notebook.asking import ask
 
-        _refuse_unsent(prompt, temperature)
-        name = model or default_model()
-        given = {
-            "temperature": temperature,
-            _cap_field(name): max_tokens,
-            "seed": seed,
-            "stop": stop if stop is None or isinstance(stop, str) else list(stop),
-        }
-        question = Question(
-            model=name,
-            messages=(
-                *([{"role": "system", "content": system}] if system else []),
-                {"role": "user", "content": prompt},
-            ),
-            fields={field: value for field, value in given.items() if value is not None},
-        )
-        begun = self._whereabouts()
-        ticket = Ticket(Whereabouts(source, begun.notebook, begun.cell_id, begun.exercise))
-        try:
-            self.last = ask(question, ticket, *self._clients(), paint or _paint_nothing)
-        except (CallFailed, Interrupted) as failure:
-            self.last = failure.partial or self.last
-            raise
-        return self.last
+        return ask(question, Ticket(whereabouts), *self._clients(), paint)
+
+    def ask_several(
+        self, questions: Sequence[Question], whereabouts: Whereabouts
+    ) -> list[Answer | CallFailed]:
+        """Asks at once and waits for all. Raises Interrupted, and then all are stopped."""
+        from swsllm_nb.notebook.asking import ask_together
+
+        return ask_together([(each, Ticket(whereabouts)) for each in questions], *self._clients())
 
     def log(self) -> "pd.DataFrame":
         """Every call of this account from this machine; see ``wire.CALL_COLUMNS``."""
@@ -149,37 +118,6 @@ def connect(base_url: str | None = None, api_key: str | None = None) -> Connecti
     Raises NotConnected.
     """
     return find_connection(base_url, api_key, environ=os.environ, start_folder=Path.cwd())
-
-
-@cache
-def course_of_script(connection: Connection) -> Course:
-    """The course where no notebook holds one; the same for the same connection, so that a loop
-    of questions shares its connections and ``last()`` finds the answer."""
-    return Course(connection, CallLog(log_path(connection)))
-
-
-def _refuse_unsent(prompt: str, temperature: float | None) -> None:
-    if not prompt.strip():
-        raise LLMError("There is no question: the text is empty, so nothing was sent.")
-    if temperature is not None and not isfinite(temperature):
-        raise LLMError(
-            f"A temperature is a number from 0 to 2, and {temperature} is not, so nothing was sent."
-        )
-
-
-def _paint_nothing(text: str) -> None:
-    del text
-
-
-def default_model() -> str:
-    """The name of the model that is asked where none was chosen."""
-    model = default_catalogue().default
-    return (model.aliases or (model.id,))[0]
-
-
-def _cap_field(model: str) -> str:
-    known = default_catalogue().find(model)
-    return known.cap_field if known else "max_tokens"
 
 
 def _account(page: Mapping[str, Any]) -> Account | None:

@@ -10,7 +10,7 @@ from swsllm_nb.money import show_cost, show_left
 from swsllm_nb.notebook.markdown import clean_html
 from swsllm_nb.wire import Usage
 
-__all__ = ["LiveAnswer", "footnote"]
+__all__ = ["LiveAnswer", "footnote", "show_table"]
 
 REPAINT_SECONDS: Final = 0.1
 RENDERS_PER_REPAINT: Final = 4
@@ -176,3 +176,10 @@ def _shows_html() -> bool:
     shell = get_ipython()
     names = {kind.__name__ for kind in type(shell).__mro__}
     return shell is not None and "TerminalInteractiveShell" not in names
+
+
+def show_table(models: Any, outcomes: Any) -> None:
+    """Placeholder of the table that another branch brings."""
+    sys.stdout.write(
+        "".join(f"{model}: {outcome}\n" for model, outcome in zip(models, outcomes, strict=True))
+    )

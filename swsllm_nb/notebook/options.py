@@ -10,19 +10,24 @@ from math import isfinite
 from typing import Any, Final, Protocol, Self, TypeVar
 
 from IPython.core.error import UsageError
-from IPython.core.magic_arguments import argument
+from IPython.core.magic_arguments import MagicArgumentParser, argument
 
 from swsllm_nb.money import pico_from_usd
 from swsllm_nb.notebook.errors import LLMError
 from swsllm_nb.notebook.language import say
 
-__all__ = ["Options", "checked_name", "parse_line", "with_manual"]
+__all__ = ["Options", "checked_name", "parse_line", "parse_setting", "with_manual"]
 
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 
 
 class _Decorator(Protocol):
     def __call__(self, method: _Method, /) -> _Method: ...
+
+
+# IPython's own carry no types.
+_option: Callable[..., _Decorator] = argument
+_parser: Callable[[str], ArgumentParser] = MagicArgumentParser
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,8 +126,7 @@ _MANUAL: Final[Sequence[tuple[Sequence[str], Mapping[str, Any]]]] = (
 def with_manual(method: _Method) -> _Method:
     """The options' manual on a magic, for ``magic_arguments`` to read."""
     for flags, told in reversed(_MANUAL):
-        option: _Decorator = argument(*flags, **told)
-        method = option(method)
+        method = _option(*flags, **told)(method)
     return method
 
 
@@ -159,6 +163,31 @@ def parse_line(parser: ArgumentParser, line: str, hint: str) -> dict[str, Any]:
             + f" {hint}"
         )
     return vars(known)
+
+
+def parse_setting(name: str, value: str) -> dict[str, Any]:
+    """One option by its name and a text, such as ``temperature`` and ``0``; switches are on or off.
+
+    Raises LLMError.
+    """
+    for flags, told in _MANUAL:
+        if told.get("action") == "store_const" and f"--{name}" in (*flags, f"--{told.get('dest')}"):
+            if value not in ("on", "off"):
+                raise LLMError(
+                    say(
+                        f"{name} is on or off, and {value!r} is neither.",
+                        f"{name} ist on oder off, und {value!r} ist keins von beiden.",
+                    )
+                )
+            return {name: value == "on"}
+    parser = _parser("%llm set")
+    for flags, told in _MANUAL:
+        parser.add_argument(*flags, **told)
+    try:
+        known = vars(parser.parse_args([f"--{name}={value}"]))
+    except UsageError as error:
+        raise LLMError(f"%llm set {name}: {error}.") from None
+    return {field: each for field, each in known.items() if each is not None}
 
 
 def checked_name(name: str) -> str:

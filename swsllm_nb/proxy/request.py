@@ -3,26 +3,20 @@
 Only the top level is looked at and rewritten: every nested value travels as the text it was.
 """
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from swsllm_nb.catalogue import Model
+from swsllm_nb.prompt import prompt_tokens
 from swsllm_nb.proxy.body import Members, read_members, write_members
 from swsllm_nb.proxy.errors import BadRequest
 from swsllm_nb.proxy.offer import Offer
 from swsllm_nb.proxy.rules import check_rules
-from swsllm_nb.tokens import count_tokens
 
 __all__ = ["ChatRequest", "read_chat_request"]
 
 _CAP_FIELDS = ("max_tokens", "max_completion_tokens")
-
-_TOKENS_PER_MESSAGE = 16
-_TOKENS_PER_PART = 8
-_TOKENS_PER_REQUEST = 64
-_TOKENS_PER_UNKNOWN_ENCODING = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +52,13 @@ class ChatRequest:
         Texts are counted, everything else is charged by its bytes: nobody publishes how tools
         and schemas are counted.
         """
-        exact = self.model.encoding == "o200k_base"
-        count = count_tokens if exact else _utf8_bytes
-        tokens = _TOKENS_PER_REQUEST + (0 if exact else _TOKENS_PER_UNKNOWN_ENCODING)
-        for message in self.members.values["messages"]:
-            tokens += _TOKENS_PER_MESSAGE + _utf8_bytes(_other_fields(message))
-            tokens += _text_tokens(message.get("content"), count)
-        for field in ("tools", "tool_choice", "response_format"):
-            if field in self.members.raw:
-                tokens += len(bytes(self.members.raw[field]))
-        return tokens
+        others = ("tools", "tool_choice", "response_format")
+        raw = self.members.raw
+        return prompt_tokens(
+            self.model.encoding,
+            self.members.values["messages"],
+            sum(len(bytes(raw[field])) for field in others if field in raw),
+        )
 
     def upstream_body(self, cap_tokens: int, safety_identifier: str) -> bytes:
         """The body with our cap, usage on every stream, the default tier and a pseudonym."""
@@ -103,26 +94,3 @@ def _model(values: Mapping[str, Any], offer: Offer) -> Model:
     if not isinstance(name, str):
         raise BadRequest("You must provide a model parameter.", param="model")
     return offer.model(name)
-
-
-def _text_tokens(content: Any, count: Callable[[str], int]) -> int:
-    """The tokens of a message's content; how parts are joined differs between servers."""
-    if not isinstance(content, list):
-        return count(content or "")
-    texts = [text for part in content for name, text in part.items() if name != "type"]
-    ways = (sum(map(count, texts)), count("".join(texts)), count("\n".join(texts)))
-    return max(ways) + _TOKENS_PER_PART * len(texts)
-
-
-def _other_fields(message: Mapping[str, Any]) -> str:
-    """All else that a model may be shown of a message, as one JSON text."""
-    rest = {
-        name: value
-        for name, value in message.items()
-        if name not in ("role", "content") and value is not None
-    }
-    return json.dumps(rest) if rest else ""
-
-
-def _utf8_bytes(text: str) -> int:
-    return len(text.encode("utf-8", "surrogatepass"))

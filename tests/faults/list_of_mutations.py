@@ -192,16 +192,16 @@ _BOUND: Final = (
     ),
     _one(
         "what surrounds a message is not held for",
-        "proxy/request.py",
-        "_TOKENS_PER_MESSAGE = 16",
-        "_TOKENS_PER_MESSAGE = 0",
+        "prompt.py",
+        "_TOKENS_PER_MESSAGE: Final = 16",
+        "_TOKENS_PER_MESSAGE: Final = 0",
         "tests/test_request.py::test_the_bound_is_that_of_the_promise",
     ),
     _one(
         "tools are not held for",
         "proxy/request.py",
-        "tokens += len(bytes(self.members.raw[field]))",
-        "tokens += 0",
+        "sum(len(bytes(raw[field])) for field in others if field in raw),",
+        "0,",
         "tests/test_request.py::test_tools_and_schemas_are_bounded_by_their_bytes",
     ),
 )

@@ -1,25 +1,31 @@
 """What ``%llm`` says: where calls go, with which key, and what is left."""
 
+import sys
+from collections.abc import Sequence
 from math import isnan
 
 from swsllm_nb.money import PICO_PER_USD, show_cost, show_left
 from swsllm_nb.notebook.burn import show_spent
-from swsllm_nb.notebook.course import Course, default_model
+from swsllm_nb.notebook.course import Course
+from swsllm_nb.notebook.desk import Desk
 from swsllm_nb.notebook.errors import CallFailed
+from swsllm_nb.notebook.question import default_model
 
-__all__ = ["status_text"]
+__all__ = ["show"]
 
 
-def status_text(course: Course) -> str:
-    """One line each; a proxy that cannot be asked is a sentence in the line about the money."""
+def show(desk: Desk, words: Sequence[str]) -> None:
+    """Where calls go, with which key, to which model, and what is left."""
+    del words
+    course = desk.course()
     connection = course.connection
     rows = (
         ("where", connection.base_url),
         ("key", f"{connection.shown_key} ({connection.source})"),
-        ("model", default_model()),
+        ("model", ", ".join(desk.settings.models or (default_model(),))),
         ("money", _money(course)),
     )
-    return "".join(f"{name:<6} {text}\n" for name, text in rows)
+    sys.stdout.write("".join(f"{name:<6} {text}\n" for name, text in rows))
 
 
 def _money(course: Course) -> str:

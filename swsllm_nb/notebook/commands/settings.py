@@ -1,0 +1,99 @@
+"""``%llm set``: what every question of this notebook is told, unless its cell says otherwise."""
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from typing import Any, Final
+
+from swsllm_nb.money import show_cost
+from swsllm_nb.notebook.desk import Desk
+from swsllm_nb.notebook.errors import LLMError
+from swsllm_nb.notebook.language import LANGUAGE_VARIABLE, say
+from swsllm_nb.notebook.options import Options, parse_setting
+
+__all__ = ["choose"]
+
+_PER_CALL: Final = frozenset({"new", "estimate", "out", "schema", "chat"})
+_LANGUAGES: Final = ("de", "en")
+
+
+def choose(desk: Desk, words: Sequence[str]) -> None:
+    """Defaults of this notebook, such as model=gpt-4o temperature=0; KEY= takes one back."""
+    chosen = desk.settings
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals:
+            raise LLMError(
+                say(
+                    f"%llm set takes NAME=VALUE, such as temperature=0, and “{word}” is none.",
+                    f"%llm set nimmt NAME=WERT, etwa temperature=0, und „{word}“ ist keins.",
+                )
+            )
+        name = name.replace("_", "-").lower()
+        if name == "base-url":
+            desk.base_url = value or None
+        elif name == "language":
+            _set_language(value)
+        else:
+            chosen = _with(chosen, name, value)
+    desk.settings = chosen
+    _list(desk)
+
+
+def _with(settings: Options, name: str, value: str) -> Options:
+    field = {"model": "models", "max-cost": "max_cost_pico"}.get(name, name.replace("-", "_"))
+    if name in _PER_CALL or field not in {each.name for each in fields(Options)}:
+        names = ", ".join(_names())
+        raise LLMError(
+            say(
+                f"%llm set does not know {name}; it takes: {names}.",
+                f"%llm set kennt {name} nicht; es kennt: {names}.",
+            )
+        )
+    if not value:
+        return replace(settings, **{field: None})
+    told = Options.of(**parse_setting(name, value))
+    return replace(settings, **{field: getattr(told, field)})
+
+
+def _set_language(value: str) -> None:
+    if value and value not in _LANGUAGES:
+        raise LLMError(
+            say(
+                f"The language is de or en, and {value!r} is neither.",
+                f"Die Sprache ist de oder en, und {value!r} ist keins von beiden.",
+            )
+        )
+    # In the environment, so that what this notebook starts speaks it too.
+    if value:
+        os.environ[LANGUAGE_VARIABLE] = value
+    else:
+        os.environ.pop(LANGUAGE_VARIABLE, None)
+
+
+def _names() -> list[str]:
+    own = {"models": "model", "max_cost_pico": "max-cost"}
+    names = (own.get(each.name, each.name.replace("_", "-")) for each in fields(Options))
+    return [*(name for name in names if name not in _PER_CALL), "base-url", "language"]
+
+
+def _list(desk: Desk) -> None:
+    shown: dict[str, Any] = {
+        "base-url": desk.base_url,
+        "language": os.environ.get(LANGUAGE_VARIABLE),
+    }
+    for each in fields(Options):
+        value = getattr(desk.settings, each.name)
+        match each.name:
+            case "models":
+                shown["model"] = value and ",".join(value)
+            case "max_cost_pico":
+                shown["max-cost"] = None if value is None else show_cost(value)
+            case "stop":
+                shown["stop"] = value and ", ".join(map(repr, value))
+            case name:
+                shown[name.replace("_", "-")] = value
+    lines = [f"{name} = {value}\n" for name, value in shown.items() if value is not None]
+    nothing = say("Nothing is set: the defaults hold.", "Nichts ist gesetzt, die Vorgaben gelten.")
+    sys.stdout.write("".join(lines) or f"{nothing}\n")

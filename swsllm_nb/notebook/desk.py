@@ -1,0 +1,97 @@
+"""What ``%%llm``, ``%llm``, ``ask()`` and ``client()`` share: a course, settings, conversations."""
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+
+from swsllm_nb.notebook.calls import CallLog, Whereabouts, log_path
+from swsllm_nb.notebook.conversations import Conversations
+from swsllm_nb.notebook.course import Course, connect
+from swsllm_nb.notebook.options import Options
+from swsllm_nb.notebook.shell import explain_openai_errors
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import ExecutionInfo, InteractiveShell
+
+    from swsllm_nb.notebook.answer import Answer
+    from swsllm_nb.notebook.client import OpenAI
+
+__all__ = ["Desk", "desk_of_script"]
+
+
+class Desk:
+    """One notebook's, or one script's where no ``shell`` is.
+
+    ``settings`` are what ``%llm set`` chose, ``base_url`` too; ``last`` is the latest answer.
+    """
+
+    def __init__(self, shell: "InteractiveShell | None" = None) -> None:
+        self.settings = Options()
+        self.base_url: str | None = None
+        self.conversations = Conversations()
+        self.last: Answer | None = None
+        self.cell_id = ""
+        self.run = 0
+        self._shell = shell
+        self._given: tuple[str | None, str | None] = (None, None)
+        self._course: Course | None = None
+        self._restore_errors: Callable[[], None] | None = None
+
+    @property
+    def namespace(self) -> Mapping[str, Any]:
+        """The variables of the notebook, or of the script."""
+        return self._shell.user_ns if self._shell else vars(sys.modules["__main__"])
+
+    @property
+    def live_key(self) -> str:
+        """The key in use; empty before the first call."""
+        return self._course.connection.key if self._course else ""
+
+    @property
+    def whereabouts(self) -> Whereabouts:
+        """Where a call begins now."""
+        told = self.namespace.get("__vsc_ipynb_file__") or os.environ.get("JPY_SESSION_NAME")
+        return Whereabouts(notebook=PurePath(str(told or "")).name, cell_id=self.cell_id)
+
+    def course(self, base_url: str | None = None, api_key: str | None = None) -> Course:
+        """The course of this notebook. What code once gave stays given.
+
+        The environment and ``.env`` are read anew each time, so that a new key needs no restart.
+        Raises NotConnected.
+        """
+        given = (base_url, api_key) if base_url or api_key else self._given
+        connection = connect(given[0] or self.base_url, given[1])
+        self._given = given
+        if self._course is None or self._course.connection != connection:
+            self._course = Course(
+                connection, CallLog(log_path(connection)), lambda: self.whereabouts
+            )
+        return self._course
+
+    def client(self, base_url: str | None = None, api_key: str | None = None) -> "OpenAI":
+        """The course's client; from now on its errors are one sentence in this shell."""
+        client = self.course(base_url, api_key).client()
+        if self._shell is not None and self._restore_errors is None:
+            self._restore_errors = explain_openai_errors(self._shell, lambda: self.live_key)
+        return client
+
+    def note_cell(self, run: "ExecutionInfo") -> None:
+        """A cell begins: the calls that begin in it are its own."""
+        self.cell_id = getattr(run, "cell_id", None) or ""
+        self.run += 1
+
+    def close(self) -> None:
+        """Writes the log, closes the connections, and gives back the shell's error handler."""
+        if self._course:
+            self._course.close()
+        if self._restore_errors:
+            self._restore_errors()
+
+
+@cache
+def desk_of_script() -> Desk:
+    """The desk where no notebook has one: a loop of questions shares its connections."""
+    return Desk()
