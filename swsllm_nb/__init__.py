@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from pandas import DataFrame
 
-    from swsllm_nb.notebook.answer import Answer
+    from swsllm_nb.notebook.answer import Answer, Answers
     from swsllm_nb.notebook.client import AsyncOpenAI, OpenAI
     from swsllm_nb.notebook.course import Scope
     from swsllm_nb.notebook.desk import Desk
@@ -75,7 +75,7 @@ def ask(
     max_cost: "str | float | Decimal | None" = None,
     exercise: str | None = None,
     raw: bool | None = None,
-) -> "Answer | list[Answer] | Estimate | list[Estimate]":
+) -> "Answer | Answers | Estimate | list[Estimate]":
     """The call that ``%%llm`` makes, with the same options; ``%%llm?`` is their manual.
 
     Gives an Answer, which shows itself as a cell's value; of several models a list. With

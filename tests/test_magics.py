@@ -1,6 +1,5 @@
 """``%%llm`` and ``%llm`` in a real shell, and the stop button in a real kernel."""
 
-import atexit
 import json
 import os
 import queue
@@ -12,58 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cells import KEY, Cell
 from fake_openai import FakeOpenAI, Scripted, error
-from IPython.core.interactiveshell import ExecutionResult, InteractiveShell
-from IPython.utils.capture import capture_output
+from IPython.core.interactiveshell import InteractiveShell
 from jupyter_client.manager import KernelManager
 from proxies import RunningProxy
-from traitlets.config import Config
 
 import swsllm_nb
 from swsllm_nb.notebook import magics
 from swsllm_nb.notebook.errors import CallFailed, LLMError, NotConnected
 
-KEY = "sk-marked-0123456789abcdef"
 COST = {"cost_usd": "0.0001", "remaining_usd": "3.91", "budget_usd": "5.00"}
-
-
-@pytest.fixture
-def server() -> Iterator[FakeOpenAI]:
-    with FakeOpenAI() as running:
-        yield running
-
-
-@pytest.fixture
-def connected(server: FakeOpenAI, monkeypatch: pytest.MonkeyPatch) -> FakeOpenAI:
-    monkeypatch.setenv("SWSLLM_BASE_URL", server.base_url)
-    monkeypatch.setenv("SWSLLM_API_KEY", KEY)
-    return server
-
-
-@pytest.fixture
-def shell() -> Iterator[InteractiveShell]:
-    config = Config()
-    config.HistoryManager.enabled = False
-    InteractiveShell.clear_instance()
-    running = InteractiveShell.instance(config=config)
-    running.run_line_magic("load_ext", "swsllm_nb")
-    yield running
-    swsllm_nb.unload_ipython_extension(running)
-    atexit.unregister(running.atexit_operations)
-    running.atexit_operations()
-    InteractiveShell.clear_instance()
-
-
-class Cell:
-    """What running a cell gave, and everything that a reader of the notebook would see of it."""
-
-    def __init__(self, shell: InteractiveShell, text: str, **run: Any) -> None:
-        with capture_output() as seen:
-            self.result: ExecutionResult = shell.run_cell(text, store_history=True, **run)
-        self.error = self.result.error_in_exec
-        bundles = [str(output.data) for output in seen.outputs]
-        self.shown = "\n".join([seen.stdout, seen.stderr, *bundles])
-        self.last_output: dict[str, str] = seen.outputs[-1].data if seen.outputs else {}
 
 
 def test_a_cell_shows_the_answer_and_what_it_cost(

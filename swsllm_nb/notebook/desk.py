@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from swsllm_nb.notebook.answer import Answer
     from swsllm_nb.notebook.client import AsyncOpenAI, OpenAI
+    from swsllm_nb.notebook.connection import Connection
 
 __all__ = ["Desk", "desk_of_script"]
 
@@ -37,7 +38,9 @@ class Desk:
         self.run = 0
         self._shell = shell
         self._given: tuple[str | None, str | None] = (None, None)
-        self._course: Course | None = None
+        # One for each connection: a client that somebody still holds is not closed under them.
+        self._courses: dict[Connection, Course] = {}
+        self._key = ""
         self._restore_errors: Callable[[], None] | None = None
 
     @property
@@ -48,7 +51,7 @@ class Desk:
     @property
     def live_key(self) -> str:
         """The key in use; empty before the first call."""
-        return self._course.connection.key if self._course else ""
+        return self._key
 
     @property
     def whereabouts(self) -> Whereabouts:
@@ -64,12 +67,11 @@ class Desk:
         """
         given = (base_url, api_key) if base_url or api_key else self._given
         connection = connect(given[0] or self.base_url, given[1])
-        self._given = given
-        if self._course is None or self._course.connection != connection:
-            self._course = Course(
-                connection, CallLog(log_path(connection)), lambda: self.whereabouts
-            )
-        return self._course
+        self._given, self._key = given, connection.key
+        if connection not in self._courses:
+            log = CallLog(log_path(connection))
+            self._courses[connection] = Course(connection, log, lambda: self.whereabouts)
+        return self._courses[connection]
 
     def client(self, base_url: str | None = None, api_key: str | None = None) -> "OpenAI":
         """The course's client; from now on its errors are one sentence in this shell."""
@@ -92,8 +94,8 @@ class Desk:
 
     def close(self) -> None:
         """Writes the log, closes the connections, and gives back the shell's error handler."""
-        if self._course:
-            self._course.close()
+        for course in self._courses.values():
+            course.close()
         if self._restore_errors:
             self._restore_errors()
 
