@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import ExecutionInfo, InteractiveShell
 
     from swsllm_nb.notebook.answer import Answer
-    from swsllm_nb.notebook.client import OpenAI
+    from swsllm_nb.notebook.client import AsyncOpenAI, OpenAI
     from swsllm_nb.notebook.connection import Connection
 
 __all__ = ["Desk", "desk_of_script"]
@@ -76,8 +76,15 @@ class Desk:
     def client(self, base_url: str | None = None, api_key: str | None = None) -> "OpenAI":
         """The course's client; from now on its errors are one sentence in this shell."""
         client = self.course(base_url, api_key).client()
-        if self._shell is not None and self._restore_errors is None:
-            self._restore_errors = explain_openai_errors(self._shell, lambda: self.live_key)
+        self._explain_errors()
+        return client
+
+    def async_client(
+        self, base_url: str | None = None, api_key: str | None = None
+    ) -> "AsyncOpenAI":
+        """As ``client``, for ``await``."""
+        client = self.course(base_url, api_key).async_client()
+        self._explain_errors()
         return client
 
     def note_cell(self, run: "ExecutionInfo") -> None:
@@ -91,6 +98,10 @@ class Desk:
             course.close()
         if self._restore_errors:
             self._restore_errors()
+
+    def _explain_errors(self) -> None:
+        if self._shell is not None and self._restore_errors is None:
+            self._restore_errors = explain_openai_errors(self._shell, lambda: self.live_key)
 
 
 @cache
