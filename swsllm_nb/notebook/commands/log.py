@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from swsllm_nb.notebook.calls import table_html
 from swsllm_nb.notebook.desk import Desk
+from swsllm_nb.notebook.frames import table_html
 
 __all__ = ["show"]
 
