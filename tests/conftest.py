@@ -5,13 +5,26 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cells import bare_shell, connected, server, shell
 from deaths import billing, clients, fleet, kind
 from fake_openai import FakeOpenAI
 from postgres import fresh_database, postgres_url
 from proxies import RunningProxy, running_proxy
 from stores import place
 
-__all__ = ["billing", "clients", "fleet", "fresh_database", "kind", "place", "postgres_url"]
+__all__ = [
+    "bare_shell",
+    "billing",
+    "clients",
+    "connected",
+    "fleet",
+    "fresh_database",
+    "kind",
+    "place",
+    "postgres_url",
+    "server",
+    "shell",
+]
 
 os.environ["MPLBACKEND"] = "agg"
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from swsllm_nb.notebook.errors import NotConnected
 
-__all__ = ["Connection", "find_connection"]
+__all__ = ["Connection", "find_connection", "nearest_env_file"]
 
 _PAIRS: Final = (
     ("SWSLLM_BASE_URL", "SWSLLM_API_KEY"),
@@ -79,7 +79,7 @@ def find_connection(
 
 def _sources(environ: Mapping[str, str], start_folder: Path) -> Iterator[_Source]:
     yield from _pairs(environ, _ENV)
-    path = _nearest_env_file(start_folder)
+    path = nearest_env_file(start_folder)
     if path:
         yield from _pairs(_read_env_file(path), str(path))
 
@@ -92,7 +92,8 @@ def _pairs(values: Mapping[str, str], place: str) -> Iterator[_Source]:
             yield _Source(*names, _tidy(base_url), key.strip())
 
 
-def _nearest_env_file(start_folder: Path) -> Path | None:
+def nearest_env_file(start_folder: Path) -> Path | None:
+    """The ``.env`` that is read: in this folder, or in the nearest one above it."""
     start = start_folder.absolute()
     candidates = (folder / ".env" for folder in (start, *start.parents))
     return next((path for path in candidates if path.is_file()), None)

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from swsllm_nb.money import pico_from_usd, usd_text
 from swsllm_nb.notebook.answer import Answer, Question
@@ -16,19 +16,25 @@ from swsllm_nb.notebook.errors import CallFailed, explain
 if TYPE_CHECKING:
     import pandas as pd
 
-    from swsllm_nb.notebook.client import OpenAI, RecordingClient
+    from swsllm_nb.notebook.client import OpenAI, Pulse, RecordingClient
 
 __all__ = ["Account", "Course", "connect"]
+
+_Told = TypeVar("_Told")
 
 
 @dataclass(frozen=True)
 class Account:
-    """What the proxy says of the account, in pico-dollars."""
+    """What the proxy says of the account, in pico-dollars; ``reserved_pico`` is held for calls
+    that run. ``valid_until`` is a moment in ISO 8601, None where there is no end."""
 
     name: str
     budget_pico: int
     spend_pico: int
     remaining_pico: int
+    reserved_pico: int = 0
+    valid_until: str | None = None
+    enabled: bool = True
 
 
 class Course:
@@ -68,23 +74,37 @@ class Course:
 
         return ask_together([(each, Ticket(whereabouts)) for each in questions], *self._clients())
 
-    def log(self) -> "pd.DataFrame":
-        """Every call of this account from this machine; see ``wire.CALL_COLUMNS``."""
-        return self._log.frame()
+    def log(self, notebook: str | None = None) -> "pd.DataFrame":
+        """Every call of this account from this machine, or those of a notebook alone (of this
+        process where its name is empty); see ``wire.CALL_COLUMNS``."""
+        return self._log.frame(notebook)
+
+    def clear_log(self) -> int:
+        """Deletes every row of the log and tells how many there were. Raises LLMError."""
+        return self._log.clear()
 
     def account(self) -> Account | None:
         """What the proxy says is left, or None where the server keeps no accounts.
 
         Raises CallFailed where nobody answers or the key is refused.
         """
-        from swsllm_nb.notebook.client import OpenAIError, fetch_account, trouble_of
+        from swsllm_nb.notebook.client import fetch_account
 
-        try:
-            page = fetch_account(self.client())
-        except OpenAIError as error:
-            trouble = trouble_of(error, self.connection.base_url)
-            raise explain(trouble, self.connection.key) from None
+        page = self._told(fetch_account)
         return _account(page) if page else None
+
+    def models(self) -> list[dict[str, Any]] | None:
+        """What the server says of each of its models, at least the ``id``; None where it has no
+        such page. Raises CallFailed as ``account`` does."""
+        from swsllm_nb.notebook.client import fetch_models
+
+        return self._told(fetch_models)
+
+    def pulse(self) -> "Pulse":
+        """How long the server takes to answer, and its clock. Raises CallFailed."""
+        from swsllm_nb.notebook.client import fetch_pulse
+
+        return self._told(fetch_pulse)
 
     def budget_usd(self) -> str | None:
         """The account's budget, where the proxy can be asked and keeps one."""
@@ -100,6 +120,15 @@ class Course:
             self._built[0].close()
             self._built = None
         self._log.close()
+
+    def _told(self, fetch: "Callable[[OpenAI], _Told]") -> "_Told":
+        from swsllm_nb.notebook.client import OpenAIError, trouble_of
+
+        try:
+            return fetch(self.client())
+        except OpenAIError as error:
+            trouble = trouble_of(error, self.connection.base_url)
+            raise explain(trouble, self.connection.key) from None
 
     def _clients(self) -> "tuple[OpenAI, RecordingClient]":
         if self._built is None:
@@ -127,6 +156,13 @@ def _account(page: Mapping[str, Any]) -> Account | None:
             budget_pico=pico_from_usd(page["budget_usd"]),
             spend_pico=pico_from_usd(page["spend_usd"]),
             remaining_pico=pico_from_usd(page["remaining_usd"]),
+            reserved_pico=pico_from_usd(page.get("reserved_usd") or 0),
+            valid_until=_text_or_none(page.get("valid_until")),
+            enabled=page.get("enabled") is not False,
         )
     except (KeyError, TypeError, ValueError):
         return None
+
+
+def _text_or_none(told: Any) -> str | None:
+    return told if isinstance(told, str) and told else None
