@@ -55,7 +55,7 @@ def _clear(desk: Desk) -> None:
     deleted = course.clear_log()
     sys.stdout.write(
         say(
-            f"Deleted: {deleted:,} calls. What was spent stays spent.\n",
+            f"Deleted: {deleted:,} call{'' if deleted == 1 else 's'}. What was spent stays spent.\n",
             f"Gelöscht: {deleted:,} Aufrufe. Was ausgegeben ist, bleibt ausgegeben.\n",
         )
     )

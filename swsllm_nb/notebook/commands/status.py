@@ -45,5 +45,9 @@ def _money(desk: Desk) -> str:
 
 
 def _chats(desk: Desk) -> str:
-    turns = say("turns", "Runden")
-    return ", ".join(f"{name} ({len(each.turns)} {turns})" for name, each in desk.conversations)
+    return ", ".join(f"{name} ({_turns(len(each.turns))})" for name, each in desk.conversations)
+
+
+def _turns(count: int) -> str:
+    one = count == 1
+    return say(f"{count} turn{'' if one else 's'}", f"{count} Runde{'' if one else 'n'}")
