@@ -8,23 +8,15 @@ import pytest
 from cells import bare_shell, connected, server, shell
 from deaths import billing, clients, fleet, kind
 from fake_openai import FakeOpenAI
+from foreign import foreign
 from postgres import fresh_database, postgres_url
 from proxies import RunningProxy, running_proxy
 from stores import place
 
 __all__ = [
-    "bare_shell",
-    "billing",
-    "clients",
-    "connected",
-    "fleet",
-    "fresh_database",
-    "kind",
-    "place",
-    "postgres_url",
-    "server",
-    "shell",
-]
+    "bare_shell", "billing", "clients", "connected", "fleet", "foreign", "fresh_database", "kind",
+    "place", "postgres_url", "server", "shell",
+]  # fmt: skip
 
 os.environ["MPLBACKEND"] = "agg"
 
@@ -37,6 +29,7 @@ def own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mo
     home = tmp_path_factory.mktemp("home")
     for name in [name for name in os.environ if name.startswith(_OURS)]:
         monkeypatch.delenv(name)
+    monkeypatch.setenv("SWSLLM_LANGUAGE", "en")
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("XDG_DATA_HOME", str(home / "share"))
     monkeypatch.setenv("IPYTHONDIR", str(home / "ipython"))

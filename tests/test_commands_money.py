@@ -76,6 +76,7 @@ def test_the_burn_down_is_one_picture_with_its_words(
 
     connected.default = Scripted(cost=COST)
     Cell(shell, "%%llm\nHi").result.raise_error()
+    open_before = pyplot.get_fignums()
     cell = Cell(shell, "%llm burndown")
     cell.result.raise_error()
     assert len(cell.outputs) == 1
@@ -84,7 +85,7 @@ def test_the_burn_down_is_one_picture_with_its_words(
     assert data.startswith(b"\x89PNG")
     assert "left" in cell.last_output["text/plain"]
     assert "1 call in the log" in cell.last_output["text/plain"]
-    assert not pyplot.get_fignums(), "a figure that stays open is shown a second time"
+    assert pyplot.get_fignums() == open_before, "a figure that stays open is shown a second time"
 
 
 def test_the_log_is_cleared_only_after_a_yes(

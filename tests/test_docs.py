@@ -32,7 +32,10 @@ def commands() -> list[str]:
 
 def test_the_two_installing_lines_differ_in_the_extra_and_in_what_they_run() -> None:
     runs = [match.groups() for line in commands() if (match := INSTALL.match(line))]
-    assert runs == [("lab", ".venv/bin/swsllm lab"), ("test", ".venv/bin/pytest")]
+    assert runs == [
+        ("lab", ".venv/bin/swsllm lab"),
+        ("test", ".venv/bin/pytest -n 2 --dist loadfile"),
+    ]
 
 
 def test_ci_runs_the_readmes_own_test_command() -> None:

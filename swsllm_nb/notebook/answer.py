@@ -1,15 +1,15 @@
 """A question and its answer, as values."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
 from swsllm_nb.money import PICO_PER_USD
-from swsllm_nb.notebook.display import LiveAnswer, footnote
+from swsllm_nb.notebook.display import LiveAnswer, footnote, show_table
 from swsllm_nb.wire import Usage
 
-__all__ = ["Answer", "Question"]
+__all__ = ["Answer", "Answers", "Question"]
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,22 @@ class Answer:
     def _ipython_display_(self) -> None:
         if self._painted_in != [_running_cell()]:
             self.paint(LiveAnswer())
+
+
+class Answers(list[Answer]):
+    """The answers of several models to one question; as a cell's value they stand side by side."""
+
+    def __init__(self, answers: Iterable[Answer]) -> None:
+        super().__init__(answers)
+        self._painted_in: int | None = None
+
+    def hush(self) -> None:
+        """As the value of the cell that runs now they show nothing more."""
+        self._painted_in = _running_cell()
+
+    def _ipython_display_(self) -> None:
+        if self._painted_in is None or self._painted_in != _running_cell():
+            show_table([answer.model for answer in self], self)
 
 
 def _running_cell() -> int | None:

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import ExecutionInfo, InteractiveShell
 
     from swsllm_nb.notebook.answer import Answer
-    from swsllm_nb.notebook.client import OpenAI
+    from swsllm_nb.notebook.client import AsyncOpenAI, OpenAI
+    from swsllm_nb.notebook.connection import Connection
 
 __all__ = ["Desk", "desk_of_script"]
 
@@ -41,7 +42,9 @@ class Desk:
         self.run = 0
         self._shell = shell
         self._given: tuple[str | None, str | None] = (None, None)
-        self._course: Course | None = None
+        # One for each connection: a client that somebody still holds is not closed under them.
+        self._courses: dict[Connection, Course] = {}
+        self._key = ""
         self._restore_errors: Callable[[], None] | None = None
 
     @property
@@ -52,7 +55,7 @@ class Desk:
     @property
     def live_key(self) -> str:
         """The key in use; empty before the first call."""
-        return self._course.connection.key if self._course else ""
+        return self._key
 
     @property
     def whereabouts(self) -> Whereabouts:
@@ -68,12 +71,12 @@ class Desk:
         """
         given = (base_url, api_key) if base_url or api_key else self._given
         connection = connect(given[0] or self.base_url, given[1])
-        self._given = given
-        if self._course is None or self._course.connection != connection:
-            self._course = self.course_of(connection)
-        return self._course
+        self._given, self._key = given, connection.key
+        if connection not in self._courses:
+            self._courses[connection] = self.course_of(connection)
+        return self._courses[connection]
 
-    def course_of(self, connection: Connection) -> Course:
+    def course_of(self, connection: "Connection") -> Course:
         """A course of its own, for a key that is only tried."""
         return Course(connection, CallLog(log_path(connection)), lambda: self.whereabouts)
 
@@ -90,8 +93,15 @@ class Desk:
     def client(self, base_url: str | None = None, api_key: str | None = None) -> "OpenAI":
         """The course's client; from now on its errors are one sentence in this shell."""
         client = self.course(base_url, api_key).client()
-        if self._shell is not None and self._restore_errors is None:
-            self._restore_errors = explain_openai_errors(self._shell, lambda: self.live_key)
+        self._explain_errors()
+        return client
+
+    def async_client(
+        self, base_url: str | None = None, api_key: str | None = None
+    ) -> "AsyncOpenAI":
+        """As ``client``, for ``await``."""
+        client = self.course(base_url, api_key).async_client()
+        self._explain_errors()
         return client
 
     def note_cell(self, run: "ExecutionInfo") -> None:
@@ -101,10 +111,14 @@ class Desk:
 
     def close(self) -> None:
         """Writes the log, closes the connections, and gives back the shell's error handler."""
-        if self._course:
-            self._course.close()
+        for course in self._courses.values():
+            course.close()
         if self._restore_errors:
             self._restore_errors()
+
+    def _explain_errors(self) -> None:
+        if self._shell is not None and self._restore_errors is None:
+            self._restore_errors = explain_openai_errors(self._shell, lambda: self.live_key)
 
 
 @cache

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from swsllm_nb.money import show_cost, show_left
-from swsllm_nb.notebook.answer import Answer, Question
+from swsllm_nb.notebook.answer import Answer, Answers, Question
 from swsllm_nb.notebook.conversations import Conversation, Turn
 from swsllm_nb.notebook.desk import Desk
 from swsllm_nb.notebook.errors import CallFailed, Interrupted, LLMError
@@ -70,15 +70,13 @@ def inquiry_of(desk: Desk, text: str, options: Options) -> Inquiry:
     )
 
 
-def ask(
-    desk: Desk, text: str, options: Options
-) -> Answer | list[Answer] | Estimate | list[Estimate]:
+def ask(desk: Desk, text: str, options: Options) -> Answer | Answers | Estimate | list[Estimate]:
     """Ask without showing anything. Raises LLMError, CallFailed or Interrupted."""
     inquiry = inquiry_of(desk, text, options)
     if inquiry.options.estimate:
         return estimates_of(inquiry)
     outcomes = answers_of(desk, inquiry, source="ask", paint=lambda _: None)
-    answers = [each for each in outcomes if isinstance(each, Answer)]
+    answers = Answers(each for each in outcomes if isinstance(each, Answer))
     for each in outcomes:
         if isinstance(each, CallFailed):
             raise each

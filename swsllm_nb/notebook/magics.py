@@ -8,7 +8,7 @@ from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_
 from IPython.core.magic_arguments import magic_arguments
 
 from swsllm_nb.notebook import commands
-from swsllm_nb.notebook.answer import Answer
+from swsllm_nb.notebook.answer import Answer, Answers
 from swsllm_nb.notebook.cells import cell_transformer
 from swsllm_nb.notebook.desk import Desk
 from swsllm_nb.notebook.errors import CallFailed, Interrupted, LLMError, looks_like_key
@@ -52,7 +52,7 @@ class CourseMagics(Magics):
     @_cell_magic(_NAME)
     @_manual("%llm")
     @with_manual
-    def ask_cell(self, line: str, cell: str) -> "Answer | list[Answer] | Estimate | list[Estimate]":
+    def ask_cell(self, line: str, cell: str) -> "Answer | Answers | Estimate | list[Estimate]":
         """Ask a language model; the cell's text is the prompt.
 
         The text is sent as it stands, but for {{ name }}, which becomes the value of that
@@ -86,7 +86,7 @@ class CourseMagics(Magics):
         self._refuse_key(line)
         commands.run(self.desk, line)
 
-    def _shown_answer(self, inquiry: Any) -> "Answer | list[Answer]":
+    def _shown_answer(self, inquiry: Any) -> Answer | Answers:
         from swsllm_nb.notebook.display import LiveAnswer, show_table
 
         quiet = inquiry.options.quiet
@@ -99,15 +99,14 @@ class CourseMagics(Magics):
             if live and failure.partial:
                 _show_partial(live, failure)
             raise
-        answers = [each for each in outcomes if isinstance(each, Answer)]
+        answers = Answers(each for each in outcomes if isinstance(each, Answer))
         if len(inquiry.questions) == 1:
             (answer,) = answers
             answer.hush() if live is None else answer.paint(live)
             return answer
         if not quiet:
             show_table([question.model for question in inquiry.questions], outcomes)
-        for answer in answers:
-            answer.hush()
+        answers.hush()
         for each in outcomes:
             if isinstance(each, CallFailed):
                 raise each

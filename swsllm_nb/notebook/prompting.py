@@ -16,6 +16,7 @@ _UNFINISHED: Final = re.compile(
     r"^[ \t]*raise NotImplementedError(\(\s*\))?[ \t]*(#.*)?$", re.MULTILINE
 )
 
+_FRAMES: Final = ("DataFrame", "Series")
 _PREVIEW_ROWS: Final = 10
 _PREVIEW_COLUMNS: Final = 20
 _PREVIEW_CHARACTERS: Final = 4_000
@@ -128,7 +129,7 @@ def _frame_preview(value: Any) -> tuple[str, str] | None:
     """The beginning of a pandas frame or series as CSV, and how much of it that is."""
     # Duck-typed: pandas is heavy, and who has no frame has not imported it.
     kind = type(value)
-    if not kind.__module__.startswith("pandas.") or kind.__name__ not in ("DataFrame", "Series"):
+    if kind.__module__.partition(".")[0] != "pandas" or kind.__name__ not in _FRAMES:
         return None
     frame = value.to_frame() if kind.__name__ == "Series" else value
     rows, columns = frame.shape

@@ -9,7 +9,16 @@ from uuid import uuid4
 
 from swsllm_nb.wire import Usage
 
-__all__ = ["COLUMNS", "Call", "Row", "Whereabouts", "call_of", "row_of", "this_process"]
+__all__ = [
+    "COLUMNS",
+    "Call",
+    "Row",
+    "Whereabouts",
+    "belongs_to",
+    "call_of",
+    "row_of",
+    "this_process",
+]
 
 Row: TypeAlias = tuple[Any, ...]
 """A row's id, then a value for each of COLUMNS."""
@@ -80,6 +89,11 @@ class Call:
             cached_tokens=self.cached_tokens or 0,
             reasoning_tokens=self.reasoning_tokens or 0,
         )
+
+
+def belongs_to(call: Call, notebook: str) -> bool:
+    """Whether a call was made in the notebook of this name; in this process where it is empty."""
+    return call.notebook == notebook if notebook else call.process == this_process()
 
 
 _STORED: Final = tuple(each.name for each in fields(Call))

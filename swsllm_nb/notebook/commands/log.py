@@ -28,8 +28,7 @@ def show(desk: Desk, words: Sequence[str]) -> None:
             )
         _clear(desk)
         return
-    notebook = desk.whereabouts.notebook if "--notebook" in given.switches else None
-    frame = desk.course().log(notebook)
+    frame = desk.course().log("notebook" if "--notebook" in given.switches else "account")
     bundle = {"text/html": table_html(frame), "text/plain": str(frame)}
     display(bundle, raw=True)  # type: ignore[no-untyped-call]
 
@@ -53,9 +52,10 @@ def _clear(desk: Desk) -> None:
         sys.stdout.write(say("Nothing was deleted.\n", "Es wurde nichts gelöscht.\n"))
         return
     deleted = course.clear_log()
+    calls = "call" if deleted == 1 else "calls"
     sys.stdout.write(
         say(
-            f"Deleted: {deleted:,} call{'' if deleted == 1 else 's'}. What was spent stays spent.\n",
+            f"Deleted: {deleted:,} {calls}. What was spent stays spent.\n",
             f"Gelöscht: {deleted:,} Aufrufe. Was ausgegeben ist, bleibt ausgegeben.\n",
         )
     )

@@ -20,7 +20,7 @@ def show(desk: Desk, words: Sequence[str]) -> None:
     given = taken("statement", words, values=("--out",))
     course = desk.course()
     notebook = desk.whereabouts.notebook
-    text = statement_of(course.log(notebook), notebook, course.connection.key)
+    text = statement_of(course.log("notebook"), notebook, course.connection.key)
     if "--out" in given.values:
         _write(Path(given.values["--out"]), text)
         return
