@@ -199,6 +199,7 @@ def _public(row: "Account") -> dict[str, Any]:
 
     return {
         **public_account(row),
+        "enabled": row.enabled,
         "in_flight_limit": row.in_flight_limit,
         "per_minute_limit": row.per_minute_limit,
         "valid_from": row.valid_from,

@@ -176,8 +176,6 @@ def _account(desk: Desk, course: Course) -> Finding:
         return Finding(name, True, said, advice if desk.budget_pico is None else "")
     said = f"{account.name}: {money_of_account(account)}"
     ask_staff = say("Ask the teaching staff.", "Frag die Lehrenden.")
-    if not account.enabled:
-        return Finding(name, False, f"{said}; {say('switched off', 'abgeschaltet')}", ask_staff)
     if account.valid_until:
         until = account.valid_until[:10]
         said += say(f", valid until {until}", f", gültig bis {until}")

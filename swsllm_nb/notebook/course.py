@@ -48,7 +48,6 @@ class Account:
     remaining_pico: int
     reserved_pico: int = 0
     valid_until: str | None = None
-    enabled: bool = True
 
 
 class Course:
@@ -243,7 +242,6 @@ def _account(page: Mapping[str, Any]) -> Account | None:
             remaining_pico=pico_from_usd(page["remaining_usd"]),
             reserved_pico=pico_from_usd(page.get("reserved_usd") or 0),
             valid_until=_text_or_none(page.get("valid_until")),
-            enabled=page.get("enabled") is not False,
         )
     except (KeyError, TypeError, ValueError):
         return None

@@ -105,6 +105,11 @@ def _sum(name: str, frame: "pd.DataFrame") -> _Sum:
 
 
 def _refused(count: int) -> str:
+    if count == 1:
+        return say(
+            "1 further call was refused and got no answer.",
+            "1 weiterer Aufruf wurde abgelehnt und blieb ohne Antwort.",
+        )
     return say(
         f"{count:,} further calls were refused and got no answer.",
         f"{count:,} weitere Aufrufe wurden abgelehnt und blieben ohne Antwort.",

@@ -147,7 +147,7 @@ def _public_rates(rates: Rates) -> dict[str, str | None]:
     }
 
 
-def public_account(account: Account) -> dict[str, str | bool | None]:
+def public_account(account: Account) -> dict[str, str | None]:
     """An account as its student and the command line see it, in exact decimal strings."""
     return {
         "account": account.name,
@@ -157,7 +157,6 @@ def public_account(account: Account) -> dict[str, str | bool | None]:
         "reserved_usd": usd_text(account.reserved_pico),
         "remaining_usd": usd_text(account.remaining_pico),
         "valid_until": account.valid_until,
-        "enabled": account.enabled,
         "contact": None,
         "language": None,
     }
