@@ -44,8 +44,8 @@ def test_on_the_real_proxy_all_is_well(
     assert "NOT OK" not in cell.shown
     assert f"{key[:6]}…" in finding(cell.shown, "key")
     assert ".env" in finding(cell.shown, "key")
-    assert "answers after 0." in finding(cell.shown, "proxy")
-    assert "0 s beside" in finding(cell.shown, "clock") or "1 s" in finding(cell.shown, "clock")
+    assert "answers after " in finding(cell.shown, "proxy")
+    assert "agrees with the server's" in finding(cell.shown, "clock")
     assert "doctor: $0.00 spent, $5.00 of $5.00 left" in finding(cell.shown, "account")
     assert "gpt-4o-mini is there until 2027-01-14" in finding(cell.shown, "model")
     assert "0 calls, " in finding(cell.shown, "log")

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from swsllm_nb.notebook.calls import log_path
-from swsllm_nb.notebook.connection import nearest_env_file
 from swsllm_nb.notebook.course import Course
 from swsllm_nb.notebook.desk import Desk
-from swsllm_nb.notebook.env_file import Git, git_sees, is_private, keep_out_of_git, make_private
+from swsllm_nb.notebook.envfile import nearest_env_file
 from swsllm_nb.notebook.errors import LLMError, NotConnected
+from swsllm_nb.notebook.git import is_ignored, is_in_work_tree, is_tracked
 from swsllm_nb.notebook.language import say
 from swsllm_nb.notebook.logfile import FILE_ERRORS, LogFile
+from swsllm_nb.notebook.login import ignore_in_git
 from swsllm_nb.notebook.offers import Offer, offers_of
 from swsllm_nb.notebook.question import default_model
 from swsllm_nb.notebook.rows import COLUMNS
@@ -27,6 +28,8 @@ __all__ = ["Finding", "examine"]
 _PACKAGES: Final = ("swsllm-nb", "openai", "ipython", "ipywidgets")
 _CLOCK_SECONDS: Final = 60.0
 _SLOW_SECONDS: Final = 2.0
+_OWNER_ALONE: Final = 0o600
+_OTHERS: Final = 0o077
 _FIX: Final = "%llm doctor --fix"
 
 
@@ -110,11 +113,12 @@ def _env_file(path: Path, fix: bool) -> Iterator[Finding]:
 
 
 def _readers(path: Path, fix: bool) -> Finding:
-    if is_private(path):
+    # Elsewhere the system has no such bits.
+    if os.name != "posix" or not path.stat().st_mode & _OTHERS:
         said = say("only you can read it", "nur für dich lesbar")
         return Finding(".env", True, f"{path}: {said}")
     if fix:
-        make_private(path)
+        path.chmod(_OWNER_ALONE)
         said = say("from now on only you can read it", "ab jetzt nur für dich lesbar")
         return Finding(".env", True, f"{path}: {said}")
     said = say("others on this machine can read it", "andere auf diesem Rechner können es lesen")
@@ -122,8 +126,7 @@ def _readers(path: Path, fix: bool) -> Finding:
 
 
 def _repository(path: Path, fix: bool) -> Finding:
-    git = git_sees(path)
-    if git is Git.TRACKED:
+    if is_tracked(path):
         return Finding(
             "git",
             False,
@@ -133,9 +136,12 @@ def _repository(path: Path, fix: bool) -> Finding:
                 "git rm --cached .env, committen, und den Schlüssel auf der Kursseite ersetzen.",
             ),
         )
-    if git is Git.NO_REPOSITORY:
+    if not is_in_work_tree(path):
         return Finding("git", True, say("no repository here", "hier ist kein Repository"))
-    if git is Git.NOT_IGNORED and not (fix and keep_out_of_git(path)):
+    ignored = is_ignored(path)
+    if ignored is None:
+        return Finding("git", True, say("git cannot be asked", "git lässt sich nicht fragen"))
+    if not ignored and not (fix and ignore_in_git(path)):
         said = say(".env would be committed with the rest", ".env würde mit committet")
         return Finding("git", False, said, _FIX)
     return Finding("git", True, say(".env is ignored", ".env wird ignoriert"))
@@ -149,22 +155,21 @@ def _proxy(course: Course) -> Iterator[Finding]:
         "That is slow: the network or the server is busy.",
         "Das ist langsam: Netz oder Server sind ausgelastet.",
     )
-    well = pulse.seconds < _SLOW_SECONDS
-    yield Finding("proxy", well, f"{where} {took}", "" if well else slow)
+    advice = slow if pulse.seconds > _SLOW_SECONDS else ""
+    yield Finding("proxy", True, f"{where} {took}", advice)
     if pulse.server_time is None:
         return
-    ahead = (datetime.now(UTC) - pulse.server_time).total_seconds()
-    off = say(
-        f"{abs(ahead):.0f} s beside the server's", f"{abs(ahead):.0f} s neben der des Servers"
+    clock = say("clock", "Uhr")
+    off_seconds = abs((datetime.now(UTC) - pulse.server_time).total_seconds())
+    if off_seconds <= _CLOCK_SECONDS:
+        agrees = say("agrees with the server's", "geht wie die des Servers")
+        yield Finding(clock, True, agrees)
+        return
+    differs = say(
+        f"{off_seconds:,.0f} s beside the server's", f"{off_seconds:,.0f} s neben der des Servers"
     )
-    yield Finding(
-        say("clock", "Uhr"),
-        abs(ahead) <= _CLOCK_SECONDS,
-        off,
-        ""
-        if abs(ahead) <= _CLOCK_SECONDS
-        else say("Set this machine's clock.", "Stell die Uhr dieses Rechners."),
-    )
+    advice = say("Set this machine's clock.", "Stell die Uhr dieses Rechners.")
+    yield Finding(clock, False, differs, advice)
 
 
 def _account(desk: Desk, course: Course) -> Finding:

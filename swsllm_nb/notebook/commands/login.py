@@ -5,12 +5,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from swsllm_nb.notebook.commands.line import ask_back, ask_secret, taken
-from swsllm_nb.notebook.connection import Connection, nearest_env_file
+from swsllm_nb.notebook.connection import Connection
 from swsllm_nb.notebook.course import Course, connect
 from swsllm_nb.notebook.desk import Desk
-from swsllm_nb.notebook.env_file import keep_out_of_git, write_env
+from swsllm_nb.notebook.envfile import ENV, nearest_env_file, what_to_paste
 from swsllm_nb.notebook.errors import CallFailed, LLMError, NotConnected, looks_like_key
+from swsllm_nb.notebook.git import is_ignored
 from swsllm_nb.notebook.language import say
+from swsllm_nb.notebook.login import write_env
 from swsllm_nb.notebook.spend import money_of_account
 
 __all__ = ["log_in"]
@@ -108,23 +110,12 @@ def _tried(course: Course) -> str:
 
 def _written(connection: Connection) -> str:
     here = Path.cwd()
-    path = nearest_env_file(here) or here / ".env"
-    try:
-        write_env(path, connection.base_url, connection.key)
-        line_added = keep_out_of_git(path)
-    except (OSError, UnicodeDecodeError) as error:
-        raise LLMError(
-            say(
-                f"{path} cannot be written ({type(error).__name__}), so the key is not kept. "
-                f"{_two_lines()}",
-                f"{path} lässt sich nicht schreiben ({type(error).__name__}), der Schlüssel ist "
-                f"also nicht aufgehoben. {_two_lines()}",
-            )
-        ) from None
-    line = say("; .gitignore has a line for it", "; in .gitignore steht eine Zeile dafür")
+    nearest = nearest_env_file(here) or here / ENV
+    path = write_env(nearest.parent, connection.base_url, connection.key)
+    ignored = say(" and git ignores", " und von git ignoriert") if is_ignored(path) else ""
     return say(
-        f"Written: {path}, which only you can read{line if line_added else ''}.",
-        f"Geschrieben: {path}, nur für dich lesbar{line if line_added else ''}.",
+        f"Written: {path}, which only you can read{ignored}.",
+        f"Geschrieben: {path}, nur für dich lesbar{ignored}.",
     )
 
 
@@ -143,14 +134,6 @@ def _tell_what_goes_before(desk: Desk, connection: Connection) -> None:
 
 
 def _otherwise() -> str:
-    return say(
-        f"Nothing can be typed in here. {_two_lines()}",
-        f"Hier lässt sich nichts eingeben. {_two_lines()}",
+    return say("Nothing can be typed in here.", "Hier lässt sich nichts eingeben.") + (
+        f" {what_to_paste()}"
     )
-
-
-def _two_lines() -> str:
-    return say(
-        "Put these two lines into a file named .env beside the notebook:",
-        "Schreib diese zwei Zeilen in eine Datei .env neben dem Notebook:",
-    ) + ("\nSWSLLM_BASE_URL=https://…\nSWSLLM_API_KEY=…")
