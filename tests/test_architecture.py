@@ -21,7 +21,7 @@ ONLY_HERE = {
     "asyncpg": {"proxy.postgres"},
     "click": {"cli", "cli.accounts", "cli.course", "cli.place", "cli.serving"},
     "cryptography": {"proxy.auth"},
-    "dotenv": {"notebook.connection"},
+    "dotenv": {"notebook.envfile"},
     "filelock": {"proxy.sqlite"},
     "httptools": {"proxy.http"},
     "jsonschema": {"notebook.schemas"},
