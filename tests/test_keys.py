@@ -15,7 +15,7 @@ KEYS = [
     "sk-ant-api03-Ab3dEf6hIj9lMn2pQr5tUv8xYz1bC4eF7h",
     "sk-or-v1-" + "0f" * 32,
     "sk-" + "aB3" * 16,
-    new_key(),
+    "sws-" + "b7K" * 13 + "q",
     "hf_AbCdEfGhIjKlMnOpQrStUvWxYz012345",
     "ghp_AbCdEfGhIjKlMnOpQrStUvWxYz0123456789",
     "AIzaSyA1234567890abcdefghijklmnopqrstuv",
@@ -44,6 +44,11 @@ def test_a_key_is_seen_wherever_it_stands_and_taken_out(key: str) -> None:
     for text in (key, f'KEY="{key}"', f"a, {key}; b", f"https://h/?key={key}&x=1", f"({key})"):
         assert looks_like_key(text)
         assert secret not in scrub(text)
+
+
+def test_the_keys_that_our_proxy_makes_are_seen() -> None:
+    for _ in range(100):
+        assert looks_like_key(new_key())
 
 
 @pytest.mark.parametrize("text", NO_KEYS)

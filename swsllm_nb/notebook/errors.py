@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from swsllm_nb.notebook.answer import Answer
 
 __all__ = [
+    "OTHER_HOST",
     "CallFailed",
     "Interrupted",
     "LLMError",
@@ -115,8 +116,11 @@ class Trouble:
     may_retry: bool = True
 
 
-_SPEAKS_FOR_ITSELF: Final = ("upstream_failed", "proxy_failed")
-"""What our proxy says with these codes names the cost and what to do: nothing is added to it."""
+OTHER_HOST: Final = "other_host"
+"""A key was about to leave for a host that is not its own."""
+
+_SPEAKS_FOR_ITSELF: Final = (OTHER_HOST, "upstream_failed", "proxy_failed")
+"""What is said with these codes, our proxy's and one of ours, says what to do as well."""
 
 _USUAL_PAUSE_SECONDS: Final = 10
 

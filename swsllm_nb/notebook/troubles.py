@@ -13,11 +13,19 @@ import httpx2
 import openai
 
 from swsllm_nb import wire
-from swsllm_nb.notebook.errors import Trouble
+from swsllm_nb.notebook.errors import OTHER_HOST, LLMError, Trouble
 
-__all__ = ["connection_code", "is_hopeless", "trouble_of"]
+__all__ = ["as_final", "connection_code", "trouble_of"]
 
 _HOPELESS: Final = frozenset({"untrusted", "no_tls", "no_such_host", "web_proxy", "unreadable"})
+_CODES: Final[tuple[tuple[type[BaseException], str], ...]] = (
+    (LLMError, OTHER_HOST),
+    (httpx2.ProxyError, "web_proxy"),
+    (httpx2.DecodingError, "unreadable"),
+    (httpx2.TooManyRedirects, "unreadable"),
+    (httpx2.ConnectTimeout, "no_server"),
+    (httpx2.TimeoutException, "timeout"),
+)
 
 
 def trouble_of(error: openai.OpenAIError, base_url: str = "") -> Trouble:
@@ -30,11 +38,11 @@ def trouble_of(error: openai.OpenAIError, base_url: str = "") -> Trouble:
     code, message = str(details.get("code") or details.get("type") or ""), details.get("message")
     status: int | None = None
     headers: Mapping[str, str] = {}
-    if isinstance(error, openai.APIConnectionError):
+    if isinstance(error, LLMError):
+        code = OTHER_HOST
+    elif isinstance(error, openai.APIConnectionError):
         unknown = "timeout" if isinstance(error, openai.APITimeoutError) else "cut"
         code, message = connection_code(error.__cause__) if error.__cause__ else unknown, ""
-    elif isinstance(error, openai.APIResponseValidationError):
-        code, message = "unreadable", ""
     elif isinstance(error, openai.APIStatusError):
         status, headers = error.status_code, error.response.headers
         if details.get("type") == wire.INSUFFICIENT_QUOTA:
@@ -53,15 +61,10 @@ def trouble_of(error: openai.OpenAIError, base_url: str = "") -> Trouble:
 
 
 def connection_code(error: BaseException) -> str:
-    """In one word, a key of ``sentences.SENTENCES``, how a call broke for want of an answer."""
-    if isinstance(error, httpx2.ProxyError):
-        return "web_proxy"
-    if isinstance(error, (httpx2.DecodingError, httpx2.TooManyRedirects)):
-        return "unreadable"
-    if isinstance(error, httpx2.ConnectTimeout):
-        return "no_server"
-    if isinstance(error, httpx2.TimeoutException):
-        return "timeout"
+    """In one word, a key of ``sentences.SENTENCES``, what kept an answer from coming."""
+    for kind, code in _CODES:
+        if isinstance(error, kind):
+            return code
     unreached = (httpx2.ConnectError, httpx2.UnsupportedProtocol, httpx2.InvalidURL, ssl.SSLError)
     if not isinstance(error, unreached):
         return "cut"
@@ -75,9 +78,9 @@ def connection_code(error: BaseException) -> str:
     return "no_server"
 
 
-def is_hopeless(code: str) -> bool:
-    """Whether the same call would break in the same way again."""
-    return code in _HOPELESS
+def as_final(code: str, request: httpx2.Request) -> openai.OpenAIError | None:
+    """For what would break in the same way again: the library does not repeat its own errors."""
+    return openai.APIConnectionError(request=request) if code in _HOPELESS else None
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

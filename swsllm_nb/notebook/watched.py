@@ -3,7 +3,7 @@
 import socket
 import weakref
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -13,55 +13,96 @@ from swsllm_nb.notebook.attempt import Attempt
 from swsllm_nb.notebook.errors import Interrupted, LLMError
 from swsllm_nb.notebook.keys import hides_key, scrub
 from swsllm_nb.notebook.language import say
+from swsllm_nb.notebook.troubles import connection_code
 
-__all__ = ["Watched", "refuse_own_key", "shut_down", "without_key"]
+__all__ = ["refuse_own_key", "shut_down", "watch", "without_key"]
 
 
-class Watched(httpx2.SyncByteStream):
-    """An answer on its way: decoded, read along, and passed on."""
+def watch(response: httpx2.Response, attempt: Attempt) -> None:
+    """From now on the answer is decoded and read along; ``attempt`` ends when it does."""
+    stream = response.stream
+    decode = _decoder(response.headers.get("content-encoding", ""))
+    # What is passed on is decoded, so the headers must not promise otherwise.
+    for name in ("content-encoding", "content-length"):
+        if decode is not bytes and name in response.headers:
+            del response.headers[name]
+    if isinstance(stream, httpx2.AsyncByteStream):
+        response.stream = _AsyncWatched(stream, attempt, decode)
+    else:
+        response.stream = _SyncWatched(stream, attempt, decode)
+    # A stream may be dropped without being closed; that is the last chance for its row.
+    weakref.finalize(response.stream, attempt.finish, "closed")
 
-    def __init__(self, response: httpx2.Response, attempt: Attempt) -> None:
-        assert isinstance(response.stream, httpx2.SyncByteStream)
-        self._stream = response.stream
+
+class _Watched:
+    def __init__(self, stream: Any, attempt: Attempt, decode: Callable[[bytes], bytes]) -> None:
+        self._stream = stream
         self._attempt = attempt
-        self._decode = _decoder(response.headers.get("content-encoding", ""))
-        # What is passed on is decoded, so the headers must not promise otherwise.
-        for name in ("content-encoding", "content-length"):
-            if self._decode is not bytes and name in response.headers:
-                del response.headers[name]
-        # A stream may be dropped without being closed; that is the last chance for its row.
-        weakref.finalize(self, attempt.finish, "closed")
+        self._decode = decode
 
+    def _take(self, chunk: bytes) -> bytes:
+        try:
+            decoded = self._decode(chunk)
+        except zlib.error as error:
+            raise httpx2.DecodingError(str(error)) from error
+        return self._readable(self._attempt.exchange.feed(decoded))
+
+    def _end(self) -> bytes:
+        return self._readable(self._attempt.exchange.end())
+
+    def _readable(self, passed_on: bytes) -> bytes:
+        if self._attempt.exchange.error_code == "unreadable":
+            raise httpx2.DecodingError("No chat completion came.")
+        return passed_on
+
+    def _leave(self, error: BaseException) -> None:
+        if isinstance(error, Exception):
+            self._attempt.finish("broken", connection_code(error))
+        else:
+            self._attempt.finish("closed")
+
+
+class _SyncWatched(_Watched, httpx2.SyncByteStream):
     def __iter__(self) -> Iterator[bytes]:
-        exchange = self._attempt.exchange
         try:
             for chunk in self._stream:
-                passed_on = exchange.feed(self._decode(chunk))
-                if exchange.error_code == "unreadable":
-                    break
+                passed_on = self._take(chunk)
                 if passed_on:
                     yield passed_on
-            else:
-                yield exchange.end()
-        except httpx2.TimeoutException:
-            self._attempt.finish("broken", "timeout")
-            raise
-        except httpx2.HTTPError:
-            self._attempt.finish("broken", "cut")
-            raise
-        except zlib.error as error:
-            self._attempt.finish("broken", "unreadable")
-            raise httpx2.DecodingError(str(error)) from error
-        except KeyboardInterrupt:
-            self._attempt.finish("closed")
+            yield self._end()
+        except KeyboardInterrupt as error:
+            self._leave(error)
             raise Interrupted from None
+        except BaseException as error:
+            self._leave(error)
+            raise
         self._attempt.finish("complete")
-        if exchange.error_code == "unreadable":
-            raise httpx2.DecodingError("No chat completion came.")
 
     def close(self) -> None:
-        self._stream.close()
-        self._attempt.finish("closed")
+        try:
+            self._stream.close()
+        finally:
+            self._attempt.finish("closed")
+
+
+class _AsyncWatched(_Watched, httpx2.AsyncByteStream):
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        try:
+            async for chunk in self._stream:
+                passed_on = self._take(chunk)
+                if passed_on:
+                    yield passed_on
+            yield self._end()
+        except BaseException as error:
+            self._leave(error)
+            raise
+        self._attempt.finish("complete")
+
+    async def aclose(self) -> None:
+        try:
+            await self._stream.aclose()
+        finally:
+            self._attempt.finish("closed")
 
 
 def shut_down(network_stream: Any) -> None:
@@ -87,9 +128,9 @@ def refuse_own_key(request: httpx2.Request) -> None:
         )
 
 
-def without_key(response: httpx2.Response, request: httpx2.Request) -> httpx2.Response:
+def without_key(response: httpx2.Response) -> httpx2.Response:
     """A refusal that was read, as it may be quoted: some servers repeat the key they refuse."""
-    text = scrub(response.text, _key_of(request))
+    text = scrub(response.text, _key_of(response.request))
     if text == response.text:
         return response
     headers = response.headers.copy()
