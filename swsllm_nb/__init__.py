@@ -118,8 +118,8 @@ def burn_down(*, budget_usd: "str | Decimal | None" = None, ax: "Axes | None" = 
     """
     from swsllm_nb.notebook.plots import burn_down as draw
 
-    course = _desk().course()
-    return draw(course.log(), budget_usd=budget_usd or course.budget_usd(), ax=ax)
+    desk = _desk()
+    return draw(desk.course().log(), budget_usd=budget_usd or desk.budget_usd(), ax=ax)
 
 
 def load_ipython_extension(shell: "InteractiveShell") -> None:

@@ -365,6 +365,12 @@ def test_what_cannot_be_asked_is_not_sent(
     assert not server.requests
 
 
+@pytest.mark.parametrize("text", [None, ["a"], 3])
+def test_a_question_that_is_no_text_is_one_sentence(text: Any) -> None:
+    with pytest.raises(LLMError, match="takes the question as a text"):
+        swsllm_nb.ask(text)
+
+
 def test_an_answer_is_a_value_that_knows_no_mistakes() -> None:
     script = (
         "import sys, swsllm_nb.notebook.answer\nprint('swsllm_nb.notebook.errors' in sys.modules)\n"

@@ -43,6 +43,15 @@ def test_every_option_reaches_the_server(connected: FakeOpenAI, shell: Interacti
     assert "stream" not in body
 
 
+@pytest.mark.parametrize("line", ["-s „Be brief“ -t 0,5", '-s "Be brief" -t 0.5  # why not'])
+def test_a_line_is_read_as_it_was_meant(
+    connected: FakeOpenAI, shell: InteractiveShell, line: str
+) -> None:
+    Cell(shell, f"%%llm {line}\nHi").result.raise_error()
+    body = connected.requests[0].body
+    assert (body["messages"][0]["content"], body["temperature"]) == ("Be brief", 0.5)
+
+
 def test_a_reasoning_model_is_told_how_long_to_think(
     connected: FakeOpenAI, shell: InteractiveShell
 ) -> None:
@@ -216,7 +225,7 @@ def test_several_models_answer_side_by_side(connected: FakeOpenAI, shell: Intera
     assert [request.body["model"] for request in connected.requests].count("gpt-4o") == 1
     assert [type(answer) for answer in answers] == [Answer, Answer]
     assert all(answer.seconds > 0 for answer in answers)
-    assert cell.shown.count("Hello from the stub") == 2
+    assert cell.last_output["text/html"].count("Hello from the stub") == 2
 
 
 def test_of_several_models_one_that_fails_does_not_take_the_other_with_it(

@@ -1,8 +1,12 @@
 """The openai library's clients, whose every HTTP attempt is seen. Nothing else imports openai."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 import httpx2
@@ -25,11 +29,14 @@ __all__ = [
     "OpenAI",
     "OpenAIError",
     "OtherHost",
+    "Pulse",
     "RecordingClient",
     "Stream",
     "build_async_client",
     "build_client",
     "fetch_account",
+    "fetch_models",
+    "fetch_pulse",
     "fetch_usage",
     "trouble_of",
 ]
@@ -38,6 +45,14 @@ _ASK_SECONDS: Final = 5.0
 _PAGE_ROWS: Final = 1000
 _HEADERS: Final[Mapping[str, str]] = {"accept-encoding": "gzip, deflate"}
 """What zlib can read: the answers are read on their way."""
+
+
+@dataclass(frozen=True)
+class Pulse:
+    """How long a server took to answer, and its clock, None where it tells none."""
+
+    seconds: float
+    server_time: datetime | None
 
 
 class OtherHost(LLMError, OpenAIError):
@@ -185,6 +200,34 @@ def fetch_account(client: OpenAI) -> dict[str, Any] | None:
     Raises OpenAIError where nobody answers or the key is refused.
     """
     return _fetch(client, "/account", {})
+
+
+def fetch_models(client: OpenAI) -> list[dict[str, Any]] | None:
+    """The rows of ``GET /models``, or None where the server has no such page.
+
+    Raises OpenAIError as ``fetch_account`` does.
+    """
+    page = _fetch(client, "/models", {})
+    if page is None or not isinstance(page.get("data"), list):
+        return None
+    rows = page["data"]
+    return [row for row in rows if isinstance(row, dict) and isinstance(row.get("id"), str)]
+
+
+def fetch_pulse(client: OpenAI) -> Pulse:
+    """That somebody answers, whatever it is. Raises OpenAIError where nobody does."""
+    asking = client.with_options(max_retries=0, timeout=_ASK_SECONDS)
+    started_at = time.monotonic()
+    try:
+        answer = asking.get("/models", cast_to=httpx2.Response)
+    except openai.APIStatusError as error:
+        answer = error.response
+    seconds = time.monotonic() - started_at
+    try:
+        date = parsedate_to_datetime(answer.headers.get("date", ""))
+    except ValueError:
+        return Pulse(seconds, None)
+    return Pulse(seconds, date if date.tzinfo else None)
 
 
 def fetch_usage(client: OpenAI, **asked: str) -> list[dict[str, Any]] | None:

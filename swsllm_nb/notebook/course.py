@@ -20,7 +20,7 @@ from swsllm_nb.notebook.settling import NoLedger, Settler
 if TYPE_CHECKING:
     import pandas as pd
 
-    from swsllm_nb.notebook.client import AsyncOpenAI, OpenAI, RecordingClient
+    from swsllm_nb.notebook.client import AsyncOpenAI, OpenAI, Pulse, RecordingClient
     from swsllm_nb.notebook.reconcile import Reconciliation
 
 __all__ = ["Account", "Course", "Scope", "connect"]
@@ -39,12 +39,15 @@ _Fetched = TypeVar("_Fetched")
 
 @dataclass(frozen=True)
 class Account:
-    """What the proxy says of the account, in pico-dollars."""
+    """What the proxy says of the account, in pico-dollars; ``reserved_pico`` is held for calls
+    that run. ``valid_until`` is a moment in ISO 8601, None where there is no end."""
 
     name: str
     budget_pico: int
     spend_pico: int
     remaining_pico: int
+    reserved_pico: int = 0
+    valid_until: str | None = None
 
 
 class Course:
@@ -148,6 +151,19 @@ class Course:
         page = self._explained(fetch_account, self.client())
         return _account(page) if page else None
 
+    def models(self) -> list[dict[str, Any]] | None:
+        """What the server says of each of its models, at least the ``id``; None where it has no
+        such page. Raises CallFailed as ``account`` does."""
+        from swsllm_nb.notebook.client import fetch_models
+
+        return self._explained(fetch_models, self.client())
+
+    def pulse(self) -> "Pulse":
+        """How long the server takes to answer, and its clock. Raises CallFailed."""
+        from swsllm_nb.notebook.client import fetch_pulse
+
+        return self._explained(fetch_pulse, self.client())
+
     def budget_usd(self) -> str | None:
         """The account's budget, where the proxy can be asked and keeps one."""
         try:
@@ -224,6 +240,12 @@ def _account(page: Mapping[str, Any]) -> Account | None:
             budget_pico=pico_from_usd(page["budget_usd"]),
             spend_pico=pico_from_usd(page["spend_usd"]),
             remaining_pico=pico_from_usd(page["remaining_usd"]),
+            reserved_pico=pico_from_usd(page.get("reserved_usd") or 0),
+            valid_until=_text_or_none(page.get("valid_until")),
         )
     except (KeyError, TypeError, ValueError):
         return None
+
+
+def _text_or_none(told: Any) -> str | None:
+    return told if isinstance(told, str) and told else None

@@ -7,7 +7,9 @@ from functools import cache
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
+from swsllm_nb.money import usd_text
 from swsllm_nb.notebook.calls import CallLog, Whereabouts, log_path
+from swsllm_nb.notebook.connection import Connection
 from swsllm_nb.notebook.conversations import Conversations
 from swsllm_nb.notebook.course import Course, connect
 from swsllm_nb.notebook.options import Options
@@ -27,11 +29,13 @@ class Desk:
     """One notebook's, or one script's where no ``shell`` is.
 
     ``settings`` are what ``%llm set`` chose, ``base_url`` too; ``last`` is the latest answer.
+    ``budget_pico`` is what ``%llm budget`` was told, for a server that tells none.
     """
 
     def __init__(self, shell: "InteractiveShell | None" = None) -> None:
         self.settings = Options()
         self.base_url: str | None = None
+        self.budget_pico: int | None = None
         self.conversations = Conversations()
         self.last: Answer | None = None
         self.cell_id = ""
@@ -69,9 +73,22 @@ class Desk:
         connection = connect(given[0] or self.base_url, given[1])
         self._given, self._key = given, connection.key
         if connection not in self._courses:
-            log = CallLog(log_path(connection))
-            self._courses[connection] = Course(connection, log, lambda: self.whereabouts)
+            self._courses[connection] = self.course_of(connection)
         return self._courses[connection]
+
+    def course_of(self, connection: "Connection") -> Course:
+        """A course of its own, for a key that is only tried."""
+        return Course(connection, CallLog(log_path(connection)), lambda: self.whereabouts)
+
+    def forget_given(self) -> None:
+        """Key and address are again those of the environment or of ``.env``."""
+        self.base_url = None
+        self._given = (None, None)
+
+    def budget_usd(self) -> str | None:
+        """The account's budget: as the proxy says, else as it was typed in."""
+        told = self.course().budget_usd()
+        return usd_text(self.budget_pico) if told is None and self.budget_pico else told
 
     def client(self, base_url: str | None = None, api_key: str | None = None) -> "OpenAI":
         """The course's client; from now on its errors are one sentence in this shell."""
