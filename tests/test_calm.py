@@ -25,6 +25,11 @@ ASK = 'swsllm_nb.ask("Hi")'
 POOL = """from concurrent.futures import ThreadPoolExecutor
 with ThreadPoolExecutor() as pool:
     print(list(pool.map(question, 'ab')))"""
+AWAIT = f"await swsllm_nb.async_{CREATE.replace('client.', 'client().', 1)}"
+LATER = f"""async def later():
+    return {AWAIT}
+
+await asyncio.gather(later())"""
 CAUGHT = f"""try:
     {CREATE}
 except openai.RateLimitError as error:
@@ -51,6 +56,8 @@ CELLS = {
         f"def again():\n    return {CREATE}\n\nagain()",
         "line 2 of this cell",
     ),
+    "async client": (AWAIT, ""),
+    "async client in a function": (LATER, "line 2 of this cell"),
     "async": ("await a_question()", r"line 3 of In\[4\]"),
     "async, several": (
         "x = 1\nawait asyncio.gather(*(a_question() for _ in range(3)))",
