@@ -16,21 +16,25 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from swsllm_nb.notebook.answer import Answer, Answers
-    from swsllm_nb.notebook.client import OpenAI
+    from swsllm_nb.notebook.client import AsyncOpenAI, OpenAI
+    from swsllm_nb.notebook.course import Scope
     from swsllm_nb.notebook.desk import Desk
     from swsllm_nb.notebook.estimate import Estimate
     from swsllm_nb.notebook.magics import CourseMagics
+    from swsllm_nb.notebook.reconcile import Reconciliation
 
     __version__: str
 
 __all__ = [
     "__version__",
     "ask",
+    "async_client",
     "burn_down",
     "client",
     "last",
     "load_ipython_extension",
     "log",
+    "reconcile",
     "unload_ipython_extension",
 ]
 
@@ -42,6 +46,11 @@ def client(base_url: str | None = None, api_key: str | None = None) -> "OpenAI":
     and ``SWSLLM_API_KEY``), or the nearest ``.env``. Raises NotConnected.
     """
     return _desk().client(base_url, api_key)
+
+
+def async_client(base_url: str | None = None, api_key: str | None = None) -> "AsyncOpenAI":
+    """As ``client()``, for code that awaits."""
+    return _desk().async_client(base_url, api_key)
 
 
 def ask(
@@ -79,9 +88,22 @@ def ask(
     return ask_desk(_desk(), given.pop("prompt"), Options.of(**given))
 
 
-def log() -> "DataFrame":
-    """Every call of this account from this machine, oldest first; amounts in USD, times UTC."""
-    return _desk().course().log()
+def log(scope: "Scope" = "account") -> "DataFrame":
+    """Every call of this account from this machine, oldest first; amounts in USD, times UTC.
+
+    With ``scope="notebook"`` those of this notebook; where none is known, of this process.
+    """
+    return _desk().course().log(scope)
+
+
+def reconcile() -> "Reconciliation":
+    """Compare the log with the proxy's ledger, to the last pico-dollar.
+
+    Calls whose cost was unknown, such as interrupted ones, get the proxy's figure. The value says
+    what was spent here and elsewhere; ``.outside`` is a frame of the calls not made here.
+    Raises LLMError.
+    """
+    return _desk().course().reconcile()
 
 
 def last() -> "Answer | None":
@@ -96,8 +118,8 @@ def burn_down(*, budget_usd: "str | Decimal | None" = None, ax: "Axes | None" = 
     """
     from swsllm_nb.notebook.plots import burn_down as draw
 
-    course = _desk().course()
-    return draw(course.log(), budget_usd=budget_usd or course.budget_usd(), ax=ax)
+    desk = _desk()
+    return draw(desk.course().log(), budget_usd=budget_usd or desk.budget_usd(), ax=ax)
 
 
 def load_ipython_extension(shell: "InteractiveShell") -> None:

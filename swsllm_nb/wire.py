@@ -7,6 +7,7 @@ from typing import Any, Final
 
 __all__ = [
     "CALL_COLUMNS",
+    "CLIENT_ID_HEADER",
     "COST_COMMENT",
     "COST_FIELDS",
     "INSUFFICIENT_QUOTA",
@@ -22,6 +23,10 @@ __all__ = [
 ]
 
 REQUEST_ID_HEADER: Final = "x-request-id"
+CLIENT_ID_HEADER: Final = "x-client-request-id"
+"""A client's own name for its request, which OpenAI takes too. Our proxy ends the request's id
+with it, so that a call can be found whose answer never came."""
+
 SHOULD_RETRY_HEADER: Final = "x-should-retry"
 """Read by the openai library before it retries, whatever the status is."""
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cells import connected, server, shell
+from cells import bare_shell, connected, server, shell
 from deaths import billing, clients, fleet, kind
 from fake_openai import FakeOpenAI
 from foreign import foreign
@@ -14,8 +14,8 @@ from proxies import RunningProxy, running_proxy
 from stores import place
 
 __all__ = [
-    "billing", "clients", "connected", "fleet", "foreign", "fresh_database", "kind", "place",
-    "postgres_url", "server", "shell",
+    "bare_shell", "billing", "clients", "connected", "fleet", "foreign", "fresh_database", "kind",
+    "place", "postgres_url", "server", "shell",
 ]  # fmt: skip
 
 os.environ["MPLBACKEND"] = "agg"

@@ -1,5 +1,6 @@
 """The call log: what is appended is there, after restarts, from many kernels, on bad disks."""
 
+import os
 import sqlite3
 import subprocess
 import sys
@@ -16,6 +17,8 @@ import pytest
 import swsllm_nb
 from swsllm_nb.notebook.calls import Call, CallLog, log_path
 from swsllm_nb.notebook.connection import Connection
+from swsllm_nb.notebook.errors import LLMError
+from swsllm_nb.notebook.rows import this_process
 from swsllm_nb.wire import CALL_COLUMNS
 
 AT = datetime(2026, 11, 1, 12, 0, 0, 123456, tzinfo=UTC)
@@ -203,3 +206,184 @@ def test_the_writer_leaves_when_nothing_comes(log: CallLog) -> None:
     for writer in writers:
         writer.join(10)
         assert not writer.is_alive()
+
+
+def test_a_notebook_sees_its_own_rows_and_a_script_those_of_its_process(log: CallLog) -> None:
+    log.append(CALL)
+    log.append(replace(CALL, notebook="week 4.ipynb", prompt="of another notebook"))
+    log.append(replace(CALL, notebook="", process="another-process", prompt="of a script"))
+    assert len(log.frame()) == 3
+    assert list(log.frame("week 4.ipynb")["prompt"]) == ["of another notebook"]
+    assert "of a script" not in list(log.frame("")["prompt"])
+    assert len(log.frame("")) == 2
+    assert_columns(log.frame("no such notebook"))
+
+
+def test_texts_are_not_kept_where_that_is_switched_off(
+    log: CallLog, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log.append(CALL)
+    monkeypatch.setenv("SWSLLM_LOG_TEXTS", "off")
+    log.append(replace(CALL, at=AT + timedelta(seconds=1), prompt="a secret", answer="another"))
+    monkeypatch.delenv("SWSLLM_LOG_TEXTS")
+    log.append(replace(CALL, at=AT + timedelta(seconds=2)))
+    log.close()
+    assert list(log.frame()["prompt"]) == [CALL.prompt, "", CALL.prompt]
+    assert list(log.frame()["answer"]) == [CALL.answer, "", CALL.answer]
+    assert b"a secret" not in path.read_bytes()
+
+
+def test_a_cleared_log_is_empty_for_good_and_may_be_used_again(log: CallLog, path: Path) -> None:
+    log.append(CALL)
+    log.close()
+    log.append(replace(CALL, prompt="not yet written"))
+    assert CALL.prompt.strip().encode() in path.read_bytes()
+    assert log.clear() == 2
+    assert len(log.frame()) == 0
+    assert CALL.prompt.strip().encode() not in path.read_bytes()
+    assert log.clear() == 0
+    log.append(CALL)
+    log.close()
+    assert len(CallLog(path).frame()) == 1
+
+
+def test_a_log_that_cannot_be_cleared_says_so_and_keeps_its_rows(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_bytes(b"not a database at all" * 100)
+    log = CallLog(path, tell=lambda sentence: None)
+    log.append(CALL)
+    with pytest.raises(LLMError, match="Nothing was deleted"):
+        log.clear()
+    assert len(log.frame()) == 1
+
+
+def test_a_row_written_anew_takes_the_place_of_the_old_one(log: CallLog, path: Path) -> None:
+    row_id = log.append(UNKNOWN)
+    log.close()
+    log.put({row_id: replace(UNKNOWN, cost_pico=7, cost_source="proxy")})
+    assert [call.cost_pico for call in log.calls().values()] == [7]
+    log.close()
+    assert CallLog(path).calls() == {row_id: replace(UNKNOWN, cost_pico=7, cost_source="proxy")}
+
+
+def test_calls_come_back_as_they_went_in(log: CallLog, path: Path) -> None:
+    log.append(CALL)
+    log.append(UNKNOWN)
+    assert list(log.calls().values()) == [CALL, UNKNOWN]
+    log.close()
+    assert list(CallLog(path).calls().values()) == [CALL, UNKNOWN]
+
+
+def test_a_file_of_an_older_version_is_read_and_gains_the_new_columns(
+    log: CallLog, path: Path
+) -> None:
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute(
+            "CREATE TABLE calls (id TEXT PRIMARY KEY, at INTEGER, source TEXT, model TEXT, "
+            "cost_pico INTEGER, stream INTEGER, retries INTEGER, latency_seconds REAL, prompt TEXT)"
+        )
+        database.execute(
+            "INSERT INTO calls VALUES ('old', 5, 'magic', 'gpt-4o', 7, 1, 0, 0.5, 'of long ago')"
+        )
+    for _ in range(2):
+        frame = log.frame()
+        assert_columns(frame)
+        old = frame.iloc[0]
+        assert (old["prompt"], old["cost_usd"], old["answer"]) == ("of long ago", 7e-12, "")
+        assert pd.isna(old["prompt_tokens"])
+        log.append(CALL)
+        log.close()
+    assert list(log.frame()["source"]) == ["magic", "client", "client"]
+
+
+def test_a_file_of_a_newer_version_keeps_what_only_that_knows(log: CallLog, path: Path) -> None:
+    log.append(CALL)
+    log.close()
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("ALTER TABLE calls ADD COLUMN of_the_future TEXT DEFAULT 'kept'")
+    log.append(CALL)
+    log.close()
+    assert len(log.frame()) == 2
+    with closing(sqlite3.connect(path)) as database:
+        kept = database.execute("SELECT of_the_future FROM calls").fetchall()
+    assert kept == [("kept",), ("kept",)]
+
+
+def test_two_processes_that_write_500_rows_each_lose_none(path: Path) -> None:
+    script = (
+        "import sys; sys.path.insert(0, sys.argv[2])\n"
+        "from dataclasses import replace\n"
+        "from pathlib import Path\n"
+        "from test_calls import CALL\n"
+        "from swsllm_nb.notebook.calls import CallLog\n"
+        "log = CallLog(Path(sys.argv[1]))\n"
+        "print('ready', flush=True)\n"
+        "sys.stdin.read()\n"
+        "for number in range(500):\n"
+        "    log.append(replace(CALL, retries=number))\n"
+        "    if number % 50 == 0: log.close()\n"
+    )
+    command = [sys.executable, "-c", script, str(path), str(Path(__file__).parent)]
+    root = Path(swsllm_nb.__file__).parents[1]
+    kernels = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=root)
+        for _ in range(2)
+    ]
+    for kernel in kernels:
+        assert kernel.stdout is not None
+        assert kernel.stdout.readline().strip() == b"ready"
+    for kernel in kernels:
+        assert kernel.stdin is not None
+        kernel.stdin.close()
+    for kernel in kernels:
+        assert kernel.wait(60) == 0
+        assert kernel.stdout is not None
+        kernel.stdout.close()
+    frame = CallLog(path).frame()
+    assert sorted(frame["retries"]) == sorted([*range(500)] * 2)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no forks there")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_forked_process_writes_its_own_rows(log: CallLog, path: Path) -> None:
+    log.append(replace(CALL, process=this_process()))
+    log.close()
+    child = os.fork()
+    if not child:
+        log.append(replace(CALL, process=this_process()))
+        log.close()
+        os._exit(0)
+    os.waitpid(child, 0)
+    log.append(replace(CALL, process=this_process()))
+    assert len(log.frame()) == 3
+    assert len(log.frame("")) == 2
+
+
+def test_a_row_that_the_collector_files_while_the_log_is_busy_waits_for_no_lock(
+    log: CallLog,
+) -> None:
+    with log._lock, log._writing, log._writer._starting:
+        log.append(CALL)
+    assert len(log.frame()) == 1
+
+
+def test_half_a_surrogate_pair_costs_no_row(log: CallLog) -> None:
+    log.append(replace(CALL, prompt="half of one: \ud83d", answer="whole: \U0001f600"))
+    log.close()
+    assert list(log.frame()["prompt"]) == ["half of one: ?"]
+    assert list(log.frame()["answer"]) == ["whole: \U0001f600"]
+
+
+def test_a_machine_without_threads_to_spare_writes_the_row_at_the_end(
+    log: CallLog, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_thread(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", no_thread)
+        log.append(CALL)
+        assert len(log.frame()) == 1
+    log.close()
+    assert len(CallLog(path).frame()) == 1

@@ -24,8 +24,8 @@ from fake_openai import FakeOpenAI, Scripted, error
 from pydantic import BaseModel
 
 import swsllm_nb
-from swsllm_nb.notebook.calls import Call, Whereabouts
-from swsllm_nb.notebook.client import build_client, trouble_of
+from swsllm_nb.notebook.calls import Call, CallLog, Whereabouts, log_path
+from swsllm_nb.notebook.client import OtherHost, build_client, trouble_of
 from swsllm_nb.notebook.connection import Connection
 from swsllm_nb.notebook.errors import explain
 from swsllm_nb.wire import Usage
@@ -250,6 +250,26 @@ def test_a_stream_left_half_read_is_interrupted_however_it_is_left(rig: Rig) -> 
     assert [call.status for call in rig.calls] == ["interrupted"] * 3
 
 
+def test_a_stream_that_is_open_when_the_interpreter_ends_has_its_row(own_folders: Path) -> None:
+    script = (
+        "import sys, weakref\n"
+        "class Early: pass\n"
+        "early = Early()\n"
+        "if sys.argv[2] == 'early': weakref.finalize(early, print)\n"
+        "import swsllm_nb\n"
+        "stream = swsllm_nb.client(sys.argv[1], 'sk-some-key').chat.completions.create(\n"
+        "    model='gpt-4o-mini', messages=[{'role': 'user', 'content': 'Hi'}], stream=True)\n"
+        "next(stream)\n"
+    )
+    root = Path(swsllm_nb.__file__).parents[1]
+    with FakeOpenAI(default=Scripted(text="One two three", hang="mid stream")) as server:
+        for when in ("early", "late"):
+            command = [sys.executable, "-c", script, server.base_url, when]
+            subprocess.run(command, check=True, timeout=60, cwd=root)
+        log = CallLog(log_path(Connection(server.base_url, "sk-some-key", "")))
+    assert list(log.frame()["status"]) == ["interrupted"] * 2
+
+
 def test_nobody_at_the_address_is_a_failed_row() -> None:
     with FakeOpenAI() as server:
         pass
@@ -276,14 +296,60 @@ def test_other_pages_pass_without_a_row(rig: Rig) -> None:
     assert rig.calls == []
 
 
-def test_a_redirect_takes_the_key_to_no_other_host(rig: Rig) -> None:
+@pytest.mark.parametrize("status", [302, 307, 308])
+def test_a_redirect_to_another_host_is_one_sentence_and_takes_nothing_there(
+    rig: Rig, status: int
+) -> None:
     with FakeOpenAI() as elsewhere:
         target = {"location": f"{elsewhere.base_url}/chat/completions"}
-        rig.server.answers.append(Scripted(status=307, body="moved", headers=target))
-        rig.create()
-        assert len(elsewhere.requests) == 1
-        assert KEY not in str(elsewhere.requests)
-    assert len(rig.calls) == 1
+        rig.server.answers.append(Scripted(status=status, body="moved", headers=target))
+        with pytest.raises(openai.OpenAIError, match=f"belongs to {rig.server.origin}"):
+            rig.create()
+        assert elsewhere.requests == []
+    assert len(rig.server.requests) == 1
+    assert (rig.call.status, rig.call.error_code) == ("failed", "other_host")
+
+
+def test_a_course_key_is_sent_to_no_other_host_whatever_is_asked(rig: Rig) -> None:
+    with FakeOpenAI() as elsewhere:
+        away = rig.client.with_options(base_url=elsewhere.base_url)
+        for ask in (
+            lambda: away.chat.completions.create(model="gpt-4o-mini", messages=MESSAGES),
+            lambda: list(away.models.list()),
+            lambda: away.get("/account", cast_to=object),
+            lambda: rig.client.get(f"{elsewhere.origin}/v1/models", cast_to=object),
+            lambda: rig.client.with_options(
+                base_url=elsewhere.base_url,
+                api_key="another",
+                default_headers={"x-other": f"{KEY}"},
+            ).get("/models", cast_to=object),
+        ):
+            with pytest.raises(OtherHost) as refused:
+                ask()
+            assert KEY not in str(refused.value)
+            assert str(explain(trouble_of(refused.value), KEY)) == str(refused.value)
+        assert elsewhere.requests == []
+    assert rig.calls == [], "what was not sent is no attempt"
+    assert isinstance(refused.value, openai.OpenAIError)
+    (line,) = refused.value._render_traceback_()
+    assert line.count("\n") == 0
+    assert "nothing was sent to" in line
+
+
+def test_the_same_name_at_another_port_or_scheme_is_another_host(rig: Rig) -> None:
+    rig.server.pages["/models"] = {"object": "list", "data": []}
+    other = rig.server.base_url.replace("http:", "https:")
+    with pytest.raises(OtherHost):
+        rig.client.with_options(base_url=other).models.list()
+    assert list(rig.client.with_options(base_url=f"{rig.server.origin}/other").models.list()) == []
+
+
+def test_another_servers_own_key_goes_to_it_and_is_none_of_this_logs_business(rig: Rig) -> None:
+    with FakeOpenAI() as elsewhere:
+        theirs = rig.client.with_options(base_url=elsewhere.base_url, api_key="sk-of-another")
+        theirs.chat.completions.create(model="gpt-4o-mini", messages=MESSAGES)
+        assert elsewhere.requests[0].headers["authorization"] == "Bearer sk-of-another"
+    assert rig.calls == []
 
 
 def test_the_proxies_of_the_environment_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:

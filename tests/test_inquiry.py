@@ -43,6 +43,15 @@ def test_every_option_reaches_the_server(connected: FakeOpenAI, shell: Interacti
     assert "stream" not in body
 
 
+@pytest.mark.parametrize("line", ["-s „Be brief“ -t 0,5", '-s "Be brief" -t 0.5  # why not'])
+def test_a_line_is_read_as_it_was_meant(
+    connected: FakeOpenAI, shell: InteractiveShell, line: str
+) -> None:
+    Cell(shell, f"%%llm {line}\nHi").result.raise_error()
+    body = connected.requests[0].body
+    assert (body["messages"][0]["content"], body["temperature"]) == ("Be brief", 0.5)
+
+
 def test_a_reasoning_model_is_told_how_long_to_think(
     connected: FakeOpenAI, shell: InteractiveShell
 ) -> None:

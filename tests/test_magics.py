@@ -1,27 +1,21 @@
 """``%%llm`` and ``%llm`` in a real shell, and the stop button in a real kernel."""
 
 import json
-import os
-import queue
 import re
 import time
-from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cells import KEY, Cell
+from cells import COST, KEY, Cell, Outputs, running_kernel
 from fake_openai import FakeOpenAI, Scripted, error
 from IPython.core.interactiveshell import InteractiveShell
-from jupyter_client.manager import KernelManager
 from proxies import RunningProxy
 
 import swsllm_nb
 from swsllm_nb.notebook import magics
 from swsllm_nb.notebook.errors import CallFailed, LLMError, NotConnected
-
-COST = {"cost_usd": "0.0001", "remaining_usd": "3.91", "budget_usd": "5.00"}
 
 
 def test_a_cell_shows_the_answer_and_what_it_cost(
@@ -302,16 +296,8 @@ def test_the_stop_button_ends_the_cell_and_keeps_what_had_come(
     connected: FakeOpenAI, tmp_path: Path
 ) -> None:
     connected.answers.append(Scripted(text="One two three", hang="mid stream"))
-    kernel = KernelManager(kernel_name="python3")
-    kernel.start_kernel(
-        cwd=str(tmp_path),
-        env=os.environ | {"PYTHONPATH": str(Path(swsllm_nb.__file__).parents[1])},
-    )
-    client = kernel.client()
-    client.start_channels()
-    try:
-        client.wait_for_ready(timeout=60)
-        outputs = _Outputs(client)
+    with running_kernel(tmp_path) as (kernel, client):
+        outputs = Outputs(client)
         outputs.run("%load_ext swsllm_nb")
         message_id = client.execute("%%llm\nCount.")
         outputs.wait_for(message_id, "One")
@@ -329,44 +315,6 @@ def test_the_stop_button_ends_the_cell_and_keeps_what_had_come(
         shown = outputs.run("import swsllm_nb\nprint(swsllm_nb.last(), *swsllm_nb.log().status)")
         assert "One " in shown
         assert "interrupted" in shown
-    finally:
-        client.stop_channels()
-        kernel.shutdown_kernel(now=True)
-
-
-class _Outputs:
-    """Reads what a kernel publishes."""
-
-    def __init__(self, client: Any) -> None:
-        self._client = client
-
-    def run(self, code: str) -> str:
-        messages = self.until_idle(self._client.execute(code))
-        return "".join(str(each["content"]) for each in messages)
-
-    def wait_for(self, message_id: str, text: str) -> None:
-        for message in self._messages(message_id):
-            if text in str(message["content"]):
-                return
-
-    def until_idle(self, message_id: str) -> list[Any]:
-        seen = []
-        for message in self._messages(message_id):
-            seen.append(message)
-            if message["content"].get("execution_state") == "idle":
-                break
-        return seen
-
-    def _messages(self, message_id: str) -> Iterator[Any]:
-        end = time.monotonic() + 60
-        while time.monotonic() < end:
-            try:
-                message = self._client.get_iopub_msg(timeout=1)
-            except queue.Empty:
-                continue
-            if message["parent_header"].get("msg_id") == message_id:
-                yield message
-        raise AssertionError("the kernel did not say it in time")
 
 
 def test_the_first_notebooks_answers_are_whole_sentences_of_the_practice_model(

@@ -2,113 +2,38 @@
 
 import atexit
 import hashlib
-import itertools
 import os
-import sqlite3
 import sys
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import closing
-from dataclasses import dataclass, fields
-from datetime import UTC, datetime, timedelta
-from operator import attrgetter
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
-from swsllm_nb.money import PICO_PER_USD
 from swsllm_nb.notebook.connection import Connection
-from swsllm_nb.wire import CALL_COLUMNS, Usage
+from swsllm_nb.notebook.errors import LLMError
+from swsllm_nb.notebook.frames import calls_frame
+from swsllm_nb.notebook.language import say
+from swsllm_nb.notebook.logfile import FILE_ERRORS, LogFile
+from swsllm_nb.notebook.rows import COLUMNS, Call, Row, Whereabouts, call_of, row_of, this_process
+from swsllm_nb.notebook.worker import Worker
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Call", "CallLog", "Whereabouts", "log_path", "table_html"]
+__all__ = ["TEXTS_VARIABLE", "Call", "CallLog", "Whereabouts", "log_path"]
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_BUSY_SECONDS: Final = 10.0
+TEXTS_VARIABLE: Final = "SWSLLM_LOG_TEXTS"
+"""``off``: prompts and answers are not kept. Read for each row."""
+
 _IDLE_SECONDS: Final = 1.0
 _GATHER_SECONDS: Final = 0.1
 """Rows of quick calls are written together: a write of its own for each slows the next call."""
 _EXIT_SECONDS: Final = 5.0
-
-
-@dataclass(frozen=True)
-class Whereabouts:
-    """Where a call began: ``source`` is magic, ask or client; the rest is empty where unknown."""
-
-    source: str = "client"
-    notebook: str = ""
-    cell_id: str = ""
-    exercise: str = ""
-
-
-@dataclass(frozen=True)
-class Call:
-    """A row of the log, as ``wire.CALL_COLUMNS`` describes it; amounts are pico-dollars.
-
-    None is unknown. ``budget_pico`` is not in the frame.
-    """
-
-    at: datetime
-    source: str
-    notebook: str
-    cell_id: str
-    exercise: str
-    model: str
-    model_served: str
-    prompt_tokens: int | None
-    cached_tokens: int | None
-    completion_tokens: int | None
-    reasoning_tokens: int | None
-    cost_pico: int | None
-    cost_source: str
-    remaining_pico: int | None
-    latency_seconds: float
-    first_token_seconds: float | None
-    stream: bool
-    status: str
-    finish_reason: str
-    error_code: str
-    retries: int
-    request_id: str
-    prompt: str
-    answer: str
-    budget_pico: int | None = None
-
-    @property
-    def usage(self) -> Usage | None:
-        if self.prompt_tokens is None or self.completion_tokens is None:
-            return None
-        return Usage(
-            prompt_tokens=self.prompt_tokens,
-            completion_tokens=self.completion_tokens,
-            cached_tokens=self.cached_tokens or 0,
-            reasoning_tokens=self.reasoning_tokens or 0,
-        )
-
-
-_STORED: Final = tuple(field.name for field in fields(Call))
-_SQL_TYPES: Final = {
-    "at": "INTEGER",  # microseconds since 1970, UTC
-    "latency_seconds": "REAL",
-    "first_token_seconds": "REAL",
-    "stream": "INTEGER",
-    "retries": "INTEGER",
-}
-_COLUMNS_SQL: Final = ", ".join(
-    f"{name} {'INTEGER' if name.endswith(('_tokens', '_pico')) else _SQL_TYPES.get(name, 'TEXT')}"
-    for name in _STORED
-)
-_CREATE: Final = f"CREATE TABLE IF NOT EXISTS calls (id TEXT PRIMARY KEY, {_COLUMNS_SQL})"
-# S608: every name is a field of Call.
-_INSERT: Final = (
-    f"INSERT OR IGNORE INTO calls (id, {', '.join(_STORED)}) VALUES (?{', ?' * len(_STORED)})"
-)
-_SELECT: Final = f"SELECT id, {', '.join(_STORED)} FROM calls"
-
-_Row: TypeAlias = tuple[Any, ...]
-_stored_values: Final = attrgetter(*_STORED)
 
 
 def log_path(connection: Connection) -> Path:
@@ -127,145 +52,161 @@ def _tell_on_stderr(sentence: str) -> None:
 class CallLog:
     """Rows go to a background thread; a file that cannot be written never fails a call.
 
-    Any number of kernels may share the file: rollback journal, because homes may be on NFS.
-    What cannot be written stays in memory, is tried again with the next row, and is told once.
+    Any number of kernels may share the file. What cannot be written stays in memory, is tried
+    again with the next row, and is told once.
     """
 
     def __init__(self, path: Path, tell: Callable[[str], None] = _tell_on_stderr) -> None:
-        self._path = path
+        self._file = LogFile(path, COLUMNS)
         self._tell = tell
         self._told = False
+        self._arrived: SimpleQueue[dict[str, Row]] = SimpleQueue()
+        self._bell: SimpleQueue[None] = SimpleQueue()
         self._lock = threading.Lock()
-        self._arrived = threading.Event()
+        self._pending: dict[str, Row] = {}
+        self._writing = threading.Lock()
         self._closing = threading.Event()
-        self._pending: dict[str, _Row] = {}
-        self._ids = map(f"{uuid4().hex}-{{}}".format, itertools.count())
-        self._writer: threading.Thread | None = None
-        self._registered = False
+        self._writer = Worker(
+            "swsllm-call-log", self._write_until_idle, lambda: not self._bell.empty()
+        )
+        self._exiting = False
+        atexit.register(self._exit)
 
-    def append(self, call: Call) -> None:
-        """Takes a row and returns at once."""
-        row = _row(next(self._ids), call)
-        with self._lock:
-            self._pending[row[0]] = row
-            if self._writer is None:
-                self._start_writer()
-            self._arrived.set()
+    def append(self, call: Call) -> str:
+        """Takes a row, returns at once, and gives the row's id."""
+        if os.environ.get(TEXTS_VARIABLE, "").lower() == "off":
+            call = replace(call, prompt="", answer="")
+        row_id = uuid4().hex
+        self.put({row_id: call})
+        return row_id
+
+    def put(self, calls: Mapping[str, Call]) -> None:
+        """Writes rows anew, by their ids; returns at once."""
+        # No lock is waited for: the collector may file the row of a stream at any moment.
+        self._arrived.put({row_id: row_of(row_id, call) for row_id, call in calls.items()})
+        self._bell.put(None)
+        if self._exiting:
+            self._write()
+        else:
+            self._writer.wake()
+
+    def calls(self) -> dict[str, Call]:
+        """Every call of this account from this machine by its row's id, oldest first."""
+        return {row[0]: call_of(row) for row in self._rows()}
+
+    def frame(self, notebook: str | None = None) -> "pd.DataFrame":
+        """The log with the columns of ``wire.CALL_COLUMNS``, oldest first.
+
+        Of every call of this account; or of a notebook's alone, by its name, and of this
+        process's where the name is empty.
+        """
+        rows = self._rows()
+        if notebook is not None:
+            column, wanted = ("notebook", notebook) if notebook else ("process", this_process())
+            place = 1 + tuple(COLUMNS).index(column)
+            rows = [row for row in rows if row[place] == wanted]
+        columns = zip(*(row[1:] for row in rows), strict=True)
+        return calls_frame(dict(zip(COLUMNS, columns, strict=bool(rows))))
+
+    def clear(self) -> int:
+        """Deletes every row, prompts and answers for good, and tells how many there were.
+
+        Raises LLMError where the file cannot be written.
+        """
+        with self._writing:
+            try:
+                written = {row[0] for row in self._file.read()}
+                self._file.clear()
+            except FILE_ERRORS as error:
+                raise LLMError(
+                    say(
+                        f"The call log {self._file.path} cannot be cleared ({error}). Nothing was "
+                        "deleted; if other notebooks are running, stop them and try again.",
+                        f"Das Protokoll {self._file.path} lässt sich nicht leeren ({error}). Es "
+                        "wurde nichts gelöscht; laufen andere Notebooks, bitte beenden und noch "
+                        "einmal versuchen.",
+                    )
+                ) from None
+            pending = self._take()
+            with self._lock:
+                self._pending.clear()
+            return len(written | pending.keys())
 
     def close(self) -> None:
         """Writes what is pending, waiting for other kernels at most for seconds.
 
         Runs by itself when the interpreter ends; the log may be used again.
         """
-        with self._lock:
-            writer = self._writer
-        if writer:
-            self._closing.set()
-            self._arrived.set()
-            writer.join(_EXIT_SECONDS)
-            self._closing.clear()
-        with self._lock:
-            rest = tuple(self._pending.values())
-        if rest:
-            self._write(rest)
-        atexit.unregister(self.close)
-        self._registered = False
+        self._closing.set()
+        self._bell.put(None)
+        self._writer.join(_EXIT_SECONDS)
+        self._closing.clear()
+        self._write()
 
-    def frame(self) -> "pd.DataFrame":
-        """Every call of this account, oldest first, with the columns of ``wire.CALL_COLUMNS``."""
+    def _rows(self) -> list[Row]:
         # Pending first: what is written in between is then in both, and counted once by its id.
+        pending = self._take()
+        try:
+            written = self._file.read()
+        except FILE_ERRORS as error:
+            self._tell_once(error)
+            written = []
+        rest = (row for row in written if row[0] not in pending) if pending else written
+        return sorted((*rest, *pending.values()), key=itemgetter(1))
+
+    def _exit(self) -> None:
+        # Streams that are open still are filed after this, where their finalizer is older.
+        self._exiting = True
+        self.close()
+
+    def _take(self) -> dict[str, Row]:
+        """What is pending, with what has arrived by now."""
         with self._lock:
-            pending = dict(self._pending)
-        rows = {row[0]: row for row in self._read()} | pending
-        return _frame(sorted(rows.values(), key=lambda row: row[1]))
+            with suppress(Empty):
+                while True:
+                    self._pending |= self._arrived.get_nowait()
+            return dict(self._pending)
 
     def _write_until_idle(self) -> None:
         """Ends after a second without rows, so that a forgotten log holds no thread."""
-        while True:
-            self._arrived.wait(_IDLE_SECONDS)
-            self._closing.wait(_GATHER_SECONDS)
-            with self._lock:
-                if not self._arrived.is_set() or self._closing.is_set():
-                    self._writer = None
-                    return
-                self._arrived.clear()
-                batch = tuple(self._pending.values())
-            self._write(batch)
+        with suppress(Empty):
+            while not self._closing.is_set():
+                self._bell.get(timeout=_IDLE_SECONDS)
+                self._closing.wait(_GATHER_SECONDS)
+                self._silence()
+                if not self._closing.is_set():
+                    self._write()
 
-    def _write(self, rows: Sequence[_Row]) -> None:
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            # Made here and not by SQLite: prompts are nobody else's business.
-            os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
-            with closing(sqlite3.connect(self._path, timeout=_BUSY_SECONDS)) as database, database:
-                database.execute(_CREATE)
-                database.executemany(_INSERT, rows)
-        except (sqlite3.Error, OSError) as error:
-            self._tell_once(error)
+    def _silence(self) -> None:
+        with suppress(Empty):
+            while True:
+                self._bell.get_nowait()
+
+    def _write(self) -> None:
+        if not self._writing.acquire(timeout=_EXIT_SECONDS):
             return
-        with self._lock:
-            for row in rows:
-                self._pending.pop(row[0], None)
-
-    def _read(self) -> list[_Row]:
         try:
-            if not self._path.exists():
-                return []
-            with closing(sqlite3.connect(self._path, timeout=_BUSY_SECONDS)) as database:
-                made = database.execute("SELECT 1 FROM sqlite_master WHERE name = 'calls'")
-                return database.execute(_SELECT).fetchall() if made.fetchone() else []
-        except (sqlite3.Error, OSError) as error:
+            batch = self._take()
+            if batch:
+                self._file.write(list(batch.values()))
+            with self._lock:
+                for row_id, row in batch.items():
+                    # One that was written anew meanwhile stays.
+                    if self._pending.get(row_id) is row:
+                        del self._pending[row_id]
+        except FILE_ERRORS as error:
             self._tell_once(error)
-            return []
-
-    def _start_writer(self) -> None:
-        if not self._registered:
-            self._registered = True
-            atexit.register(self.close)
-        self._writer = threading.Thread(
-            target=self._write_until_idle, name="swsllm-call-log", daemon=True
-        )
-        self._writer.start()
+        finally:
+            self._writing.release()
 
     def _tell_once(self, error: Exception) -> None:
         if not self._told:
             self._told = True
             self._tell(
-                f"The call log {self._path} cannot be used ({error}). Your calls work all the "
-                "same; their log lasts until this kernel stops."
+                say(
+                    f"The call log {self._file.path} cannot be used ({error}). Your calls work all "
+                    "the same; their log lasts until this kernel stops.",
+                    f"Das Protokoll {self._file.path} lässt sich nicht benutzen ({error}). Alle "
+                    "Aufrufe gehen trotzdem; ihr Protokoll hält, bis dieser Kernel endet.",
+                )
             )
-
-
-def table_html(frame: "pd.DataFrame") -> str:
-    """The frame as a table whose dollars stay dollars where a page typesets maths."""
-    import pandas as pd
-
-    shown: Any = frame
-    with pd.option_context("display.html.use_mathjax", False):
-        return f'<div class="mathjax_ignore">{shown._repr_html_()}</div>'
-
-
-def _row(row_id: str, call: Call) -> _Row:
-    microseconds = (call.at - _EPOCH) // timedelta(microseconds=1)
-    return (row_id, microseconds, *_stored_values(call)[1:])
-
-
-def _frame(rows: Sequence[_Row]) -> "pd.DataFrame":
-    import pandas as pd
-
-    by_column = zip(*(row[1:] for row in rows), strict=True)
-    stored: dict[str, Sequence[Any]] = dict(zip(_STORED, by_column, strict=bool(rows)))
-    columns: dict[str, Any] = {}
-    for name, dtype in CALL_COLUMNS.items():
-        if name.endswith("_usd"):
-            pico = stored.get(name.replace("_usd", "_pico"), ())
-            columns[name] = pd.Series([_usd(amount) for amount in pico], dtype="float64")
-        elif name == "at":
-            columns[name] = pd.to_datetime(list(stored.get(name, ())), unit="us", utc=True)
-        else:
-            columns[name] = pd.Series(list(stored.get(name, ())), dtype=dtype)
-    return pd.DataFrame(columns).astype(dict(CALL_COLUMNS))
-
-
-def _usd(pico: int | None) -> float:
-    return float("nan") if pico is None else pico / PICO_PER_USD

@@ -1,57 +1,105 @@
-"""An ``openai.OpenAI`` whose every HTTP attempt is seen. Nothing else imports openai."""
+"""The openai library's clients, whose every HTTP attempt is seen. Nothing else imports openai."""
 
-import json
-import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 import httpx2
 import openai
-from openai import OpenAI, OpenAIError, Stream
+from openai import AsyncOpenAI, OpenAI, OpenAIError, Stream
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from swsllm_nb import wire
-from swsllm_nb.notebook.attempt import Attempt, Ticket
+from swsllm_nb.notebook.attempt import Ticket
 from swsllm_nb.notebook.calls import Call, Whereabouts
 from swsllm_nb.notebook.connection import Connection
-from swsllm_nb.notebook.errors import Trouble
-from swsllm_nb.notebook.exchange import Exchange, asks_for_usage
-from swsllm_nb.notebook.watched import Watched, shut_down
+from swsllm_nb.notebook.errors import LLMError, Trouble
+from swsllm_nb.notebook.language import say
+from swsllm_nb.notebook.recording import Recorder, chat_body, connection_code
 
 __all__ = [
+    "AsyncOpenAI",
     "ChatCompletion",
     "ChatCompletionChunk",
     "OpenAI",
     "OpenAIError",
+    "OtherHost",
+    "Pulse",
     "RecordingClient",
     "Stream",
+    "build_async_client",
     "build_client",
     "fetch_account",
+    "fetch_models",
+    "fetch_pulse",
+    "fetch_usage",
     "trouble_of",
 ]
 
-_ACCOUNT_SECONDS: Final = 5.0
+_ASK_SECONDS: Final = 5.0
+_PAGE_ROWS: Final = 1000
+_HEADERS: Final[Mapping[str, str]] = {"accept-encoding": "gzip, deflate"}
+"""What zlib can read: the answers are read on their way."""
+
+
+@dataclass(frozen=True)
+class Pulse:
+    """How long a server took to answer, and its clock, None where it tells none."""
+
+    seconds: float
+    server_time: datetime | None
+
+
+class OtherHost(LLMError, OpenAIError):
+    """A course key was about to leave for a host that is not its own; nothing was sent there."""
+
+
+class _Home:
+    """The host that a course key belongs to: scheme, name and port."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._url = httpx2.URL(connection.base_url)
+        self._origin = self._url.origin
+        self._key = connection.key
+
+    def check(self, request: httpx2.Request) -> None:
+        """Raises OtherHost, unless a key of another's was given for the other host."""
+        if request.url.origin == self._origin:
+            return
+        sent = (str(request.url), *request.headers.values())
+        if "authorization" in request.headers and not any(self._key in text for text in sent):
+            return
+        there, here = _place(request.url), _place(self._url)
+        raise OtherHost(
+            say(
+                f"The course key belongs to {here}, so nothing was sent to {there}. For another "
+                "server make a client of its own, with that server's key.",
+                f"Der Kurs-Schlüssel gehört zu {here}, deshalb ging nichts an {there}. Für einen "
+                "anderen Server braucht es einen eigenen Client mit dessen Schlüssel.",
+            )
+        )
+
+    async def check_async(self, request: httpx2.Request) -> None:
+        self.check(request)
 
 
 class RecordingClient(openai.DefaultHttpxClient):
-    """The library's own HTTP client, with every chat completion reported to ``record``.
+    """The library's own HTTP client, with every chat completion reported to the recorder.
 
     ``send`` is overridden and no transport is given: a transport would lose the proxies that
     HTTPS_PROXY names.
     """
 
-    def __init__(
-        self, record: Callable[[Call], None], whereabouts: Callable[[], Whereabouts]
-    ) -> None:
-        # What zlib can read: the answers are read on their way.
-        super().__init__(headers={"accept-encoding": "gzip, deflate"})
-        self._record = record
-        self._whereabouts = whereabouts
+    def __init__(self, recorder: Recorder, home: _Home) -> None:
+        # The hook is asked before anything is sent, and again where a redirect leads.
+        super().__init__(headers=_HEADERS, event_hooks={"request": [home.check]})
+        self._recorder = recorder
         self._here = threading.local()
-        self._refusing_hosts: set[bytes] = set()
 
     @contextmanager
     def under(self, ticket: Ticket) -> Iterator[None]:
@@ -65,83 +113,57 @@ class RecordingClient(openai.DefaultHttpxClient):
     def send(
         self, request: httpx2.Request, *, stream: bool = False, **options: Any
     ) -> httpx2.Response:
-        body = _chat_body(request)
-        if body is None:
-            return super().send(request, stream=stream, **options)
         ticket: Ticket | None = getattr(self._here, "ticket", None)
         if ticket and ticket.stopped:
             raise OpenAIError("The call was stopped before it was tried again.")
-        request.headers[wire.WANTS_COST_HEADER] = "1"
-        adds_usage = (
-            body.get("stream") is True
-            and not asks_for_usage(body)
-            and request.url.netloc not in self._refusing_hosts
-        )
-        attempt = self._begin(request, body, ticket, adds_usage)
+        steps = self._recorder.steps(request, ticket)
         try:
-            sent = _with_usage_asked(request, body) if adds_usage else request
-            response = self._exchange(attempt, sent, stream, options)
-            if adds_usage and _refuses_stream_options(response, attempt.exchange):
-                # The refused question was the log's own and has no row.
-                attempt = self._begin(request, body, ticket, adds_usage=False)
-                response = self._exchange(attempt, request, stream, options)
-                if response.status_code < 400:
-                    self._refusing_hosts.add(request.url.netloc)
+            sent = next(steps)
+            while True:
+                try:
+                    response = super().send(sent, stream=stream, **options)
+                    if response.status_code >= 400:
+                        response.read()
+                except BaseException as error:
+                    sent = steps.throw(error)
+                else:
+                    sent = steps.send(response)
+        except StopIteration as done:
+            answer: httpx2.Response = done.value
+            return answer
         except httpx2.TimeoutException as error:
-            attempt.finish("broken", "timeout")
             if ticket:
                 # The library does not try again after its own errors: an answer that came too
                 # late was written, and paid for, all the same.
                 raise openai.APITimeoutError(request=request) from error
             raise
-        except KeyboardInterrupt:
-            attempt.finish("closed")
-            raise
-        except BaseException as error:
-            attempt.finish("broken", _connection_code(error))
-            raise
-        if response.is_closed:
-            attempt.finish("complete")
-        else:
-            response.stream = Watched(response, attempt)
-        return response
 
-    def _begin(
-        self,
-        request: httpx2.Request,
-        body: Mapping[str, Any],
-        ticket: Ticket | None,
-        adds_usage: bool,
-    ) -> Attempt:
-        retries = request.headers.get("x-stainless-retry-count", "0")
-        exchange = Exchange(
-            body,
-            ticket.whereabouts if ticket else self._whereabouts(),
-            attempt=int(retries) if retries.isdecimal() else 0,
-            hides_usage=adds_usage,
-        )
-        return Attempt(exchange, self._record, ticket)
 
-    def _exchange(
-        self, attempt: Attempt, request: httpx2.Request, stream: bool, options: dict[str, Any]
+class AsyncRecordingClient(openai.DefaultAsyncHttpxClient):
+    """As RecordingClient; a task that is cancelled leaves its row."""
+
+    def __init__(self, recorder: Recorder, home: _Home) -> None:
+        super().__init__(headers=_HEADERS, event_hooks={"request": [home.check_async]})
+        self._recorder = recorder
+
+    async def send(
+        self, request: httpx2.Request, *, stream: bool = False, **options: Any
     ) -> httpx2.Response:
-        """Sends; an answer that is not streamed, and every refusal, is read here."""
-        response = super().send(request, stream=stream, **options)
-        attempt.hang_up = partial(shut_down, response.extensions.get("network_stream"))
-        exchange = attempt.exchange
-        exchange.begin(response.status_code, response.headers)
-        if response.status_code >= 400:
-            response.read()
-        if response.is_closed:
-            exchange.feed(response.content)
-            exchange.end()
-        if (
-            exchange.error_code == wire.INSUFFICIENT_QUOTA
-            and wire.SHOULD_RETRY_HEADER not in response.headers
-        ):
-            # The library would ask three times for money that is not there.
-            response.headers[wire.SHOULD_RETRY_HEADER] = "false"
-        return response
+        steps = self._recorder.steps(request)
+        try:
+            sent = next(steps)
+            while True:
+                try:
+                    response = await super().send(sent, stream=stream, **options)
+                    if response.status_code >= 400:
+                        await response.aread()
+                except BaseException as error:
+                    sent = steps.throw(error)
+                else:
+                    sent = steps.send(response)
+        except StopIteration as done:
+            answer: httpx2.Response = done.value
+            return answer
 
 
 def build_client(
@@ -151,9 +173,25 @@ def build_client(
 ) -> tuple[OpenAI, RecordingClient]:
     """The library's client and the HTTP client under it. ``record`` is called once per attempt,
     in the thread that made it; ``whereabouts`` when it begins."""
-    http_client = RecordingClient(record, whereabouts)
+    http_client = RecordingClient(
+        Recorder(connection.base_url, record, whereabouts), _Home(connection)
+    )
     client = OpenAI(base_url=connection.base_url, api_key=connection.key, http_client=http_client)
     return client, http_client
+
+
+def build_async_client(
+    connection: Connection,
+    record: Callable[[Call], None],
+    whereabouts: Callable[[], Whereabouts],
+) -> AsyncOpenAI:
+    """As ``build_client``, for ``await``."""
+    http_client = AsyncRecordingClient(
+        Recorder(connection.base_url, record, whereabouts), _Home(connection)
+    )
+    return AsyncOpenAI(
+        base_url=connection.base_url, api_key=connection.key, http_client=http_client
+    )
 
 
 def fetch_account(client: OpenAI) -> dict[str, Any] | None:
@@ -161,10 +199,60 @@ def fetch_account(client: OpenAI) -> dict[str, Any] | None:
 
     Raises OpenAIError where nobody answers or the key is refused.
     """
+    return _fetch(client, "/account", {})
+
+
+def fetch_models(client: OpenAI) -> list[dict[str, Any]] | None:
+    """The rows of ``GET /models``, or None where the server has no such page.
+
+    Raises OpenAIError as ``fetch_account`` does.
+    """
+    page = _fetch(client, "/models", {})
+    if page is None or not isinstance(page.get("data"), list):
+        return None
+    rows = page["data"]
+    return [row for row in rows if isinstance(row, dict) and isinstance(row.get("id"), str)]
+
+
+def fetch_pulse(client: OpenAI) -> Pulse:
+    """That somebody answers, whatever it is. Raises OpenAIError where nobody does."""
+    asking = client.with_options(max_retries=0, timeout=_ASK_SECONDS)
+    started_at = time.monotonic()
     try:
-        page = client.with_options(max_retries=0, timeout=_ACCOUNT_SECONDS).get(
-            "/account", cast_to=object
-        )
+        answer = asking.get("/models", cast_to=httpx2.Response)
+    except openai.APIStatusError as error:
+        answer = error.response
+    seconds = time.monotonic() - started_at
+    try:
+        date = parsedate_to_datetime(answer.headers.get("date", ""))
+    except ValueError:
+        return Pulse(seconds, None)
+    return Pulse(seconds, date if date.tzinfo else None)
+
+
+def fetch_usage(client: OpenAI, **asked: str) -> list[dict[str, Any]] | None:
+    """Every row that ``GET /usage`` lists, oldest first; ``asked`` are its query's fields.
+
+    None where the server has no such page. Raises OpenAIError as ``fetch_account`` does.
+    """
+    rows: list[dict[str, Any]] = []
+    cursor = 0
+    while True:
+        query = {**asked, "cursor": str(cursor), "limit": str(_PAGE_ROWS)}
+        page = _fetch(client, "/usage", query)
+        if page is None or not isinstance(page.get("data"), list):
+            return None
+        rows += (row for row in page["data"] if isinstance(row, dict))
+        following = page.get("next_cursor")
+        if not isinstance(following, int) or following <= cursor:
+            return rows
+        cursor = following
+
+
+def _fetch(client: OpenAI, path: str, query: Mapping[str, str]) -> dict[str, Any] | None:
+    asking = client.with_options(max_retries=0, timeout=_ASK_SECONDS)
+    try:
+        page = asking.get(path, cast_to=object, options={"params": dict(query)})
     except openai.AuthenticationError:
         raise
     except openai.APIStatusError:
@@ -177,16 +265,18 @@ def trouble_of(error: OpenAIError, base_url: str = "") -> Trouble:
     request: httpx2.Request | None = getattr(error, "request", None)
     if request:
         base_url = str(request.url).removesuffix("/chat/completions")
-    asked = (request and _chat_body(request)) or {}
+    asked = (request and chat_body(request)) or {}
     model = asked.get("model")
     body = getattr(error, "body", None)
     details = body if isinstance(body, dict) else {}
     code, message = str(details.get("code") or details.get("type") or ""), details.get("message")
     status: int | None = None
-    if isinstance(error, openai.APITimeoutError):
+    if isinstance(error, OtherHost):
+        code = "complete"
+    elif isinstance(error, openai.APITimeoutError):
         code, message = "timeout", ""
     elif isinstance(error, openai.APIConnectionError):
-        code, message = _connection_code(error.__cause__), ""
+        code, message = connection_code(error.__cause__), ""
     elif isinstance(error, openai.APIStatusError):
         status = error.status_code
         if details.get("type") == wire.INSUFFICIENT_QUOTA:
@@ -201,48 +291,5 @@ def trouble_of(error: OpenAIError, base_url: str = "") -> Trouble:
     )
 
 
-def _connection_code(error: BaseException | None) -> str:
-    unreached = (httpx2.ConnectError, httpx2.UnsupportedProtocol, httpx2.InvalidURL)
-    if not isinstance(error, unreached):
-        return "cut"
-    cause: BaseException | None = error
-    while cause and not isinstance(cause, ssl.SSLError):
-        cause = cause.__cause__ or cause.__context__
-    if cause is None:
-        return "no_server"
-    return "untrusted" if isinstance(cause, ssl.SSLCertVerificationError) else "no_tls"
-
-
-def _chat_body(request: httpx2.Request) -> dict[str, Any] | None:
-    """What a chat completion asks; None for any other request."""
-    if request.method != "POST" or not request.url.path.endswith("/chat/completions"):
-        return None
-    try:
-        body = json.loads(request.content)
-    except (ValueError, httpx2.RequestNotRead):
-        return None
-    return body if isinstance(body, dict) else None
-
-
-def _with_usage_asked(request: httpx2.Request, body: Mapping[str, Any]) -> httpx2.Request:
-    options = body.get("stream_options")
-    wanted = {**(options if isinstance(options, dict) else {}), "include_usage": True}
-    headers = request.headers.copy()
-    del headers["content-length"]
-    return httpx2.Request(
-        request.method,
-        request.url,
-        headers=headers,
-        content=json.dumps({**body, "stream_options": wanted}).encode(),
-        extensions=request.extensions,
-    )
-
-
-def _refuses_stream_options(response: httpx2.Response, exchange: Exchange) -> bool:
-    """A 400 that names the field, or that says nothing a program could read."""
-    if response.status_code not in (400, 422):
-        return False
-    if exchange.error_param:
-        return exchange.error_param.startswith("stream_options")
-    text = response.text
-    return "stream_options" in text or not text.lstrip().startswith("{")
+def _place(url: httpx2.URL) -> str:
+    return f"{url.scheme}://{url.netloc.decode()}"

@@ -6,23 +6,16 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from swsllm_nb.notebook.envfile import nearest_env_file, read_env_file, what_to_paste
 from swsllm_nb.notebook.errors import NotConnected
+from swsllm_nb.notebook.keys import hides_key, looks_like_key
+from swsllm_nb.notebook.language import say
 
 __all__ = ["Connection", "find_connection"]
 
 _PAIRS: Final = (
     ("SWSLLM_BASE_URL", "SWSLLM_API_KEY"),
     ("OPENAI_BASE_URL", "OPENAI_API_KEY"),
-)
-
-_IN_CODE: Final = "given in code"
-_ENV: Final = "the environment"
-
-_WHAT_TO_PASTE: Final = (
-    "Put these two lines into a file named .env beside the notebook, with what your course page "
-    "shows, then run the cell again:\n"
-    "SWSLLM_BASE_URL=https://…\n"
-    "SWSLLM_API_KEY=…"
 )
 
 
@@ -62,26 +55,28 @@ def find_connection(
     A base URL given here may be joined by a key that stands alone in its source. There is no
     default host, so that no course key is ever sent to OpenAI. Raises NotConnected.
     """
+    _check_texts(base_url, api_key)
+    in_code = say("given in code", "im Code angegeben")
     if base_url and api_key:
-        return _checked(_Source(_IN_CODE, _IN_CODE, base_url, api_key), _IN_CODE)
+        return _checked(_Source(in_code, in_code, base_url, api_key), in_code)
     lonely: list[_Source] = []
     for source in _sources(environ, start_folder):
         if api_key:
             break
         if source.key and base_url and source.base_url in ("", _tidy(base_url)):
-            joined = replace(source, url_name=_IN_CODE, base_url=base_url)
-            return _checked(joined, f"address given in code, key from {source.key_name}")
+            joined = replace(source, url_name=in_code, base_url=base_url)
+            return _checked(joined, _joined_source(source.key_name))
         if source.key and source.base_url and not base_url:
             return _checked(source, source.key_name)
         lonely.append(source)
-    raise NotConnected(f"{_what_is_missing(base_url, api_key, lonely)} {_WHAT_TO_PASTE}")
+    raise NotConnected(f"{_what_is_missing(base_url, api_key, lonely)} {what_to_paste()}")
 
 
 def _sources(environ: Mapping[str, str], start_folder: Path) -> Iterator[_Source]:
-    yield from _pairs(environ, _ENV)
-    path = _nearest_env_file(start_folder)
+    yield from _pairs(environ, _environment())
+    path = nearest_env_file(start_folder)
     if path:
-        yield from _pairs(_read_env_file(path), str(path))
+        yield from _pairs(read_env_file(path), str(path))
 
 
 def _pairs(values: Mapping[str, str], place: str) -> Iterator[_Source]:
@@ -92,67 +87,114 @@ def _pairs(values: Mapping[str, str], place: str) -> Iterator[_Source]:
             yield _Source(*names, _tidy(base_url), key.strip())
 
 
-def _nearest_env_file(start_folder: Path) -> Path | None:
-    start = start_folder.absolute()
-    candidates = (folder / ".env" for folder in (start, *start.parents))
-    return next((path for path in candidates if path.is_file()), None)
-
-
-def _read_env_file(path: Path) -> Mapping[str, str]:
-    from dotenv import dotenv_values
-
-    try:
-        values = dotenv_values(path, interpolate=False, encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError):
-        raise NotConnected(f"{path} cannot be read as text. {_WHAT_TO_PASTE}") from None
-    return {name: value for name, value in values.items() if value}
-
-
 def _tidy(base_url: str) -> str:
     """The base of an address, also where the whole address of the chat completions was pasted."""
     return base_url.strip().rstrip("/").removesuffix("/chat/completions").rstrip("/")
 
 
+def _check_texts(base_url: str | None, api_key: str | None) -> None:
+    """A value of another kind would fail later, and its traceback might show the key."""
+    for name, given in (("base_url", base_url), ("api_key", api_key)):
+        if given is not None and not isinstance(given, str):
+            kind = type(given).__name__
+            raise NotConnected(
+                say(
+                    f"{name} is to be a text, and what was given is of the type {kind}.",
+                    f"{name} ist ein Text, und angegeben ist etwas vom Typ {kind}.",
+                )
+            )
+
+
 def _checked(source: _Source, shown_source: str) -> Connection:
     address, key = _tidy(source.base_url), source.key.strip()
-    try:
-        parts = urlsplit(address)
-        fits = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        fits = False
-    if not fits or "@" in parts.netloc or not address.isprintable() or " " in address:
+    if not _is_address(address) or looks_like_key(address) or hides_key(address, key):
         # Not quoted: who mixes the two lines up has put the key here.
         raise NotConnected(
-            f"The base URL ({source.url_name}) is no address: it begins with http:// or "
-            f"https://. {_where_to_correct(source.url_name)}"
+            say(
+                f"The base URL ({source.url_name}) is no address: it begins with http:// or "
+                "https://, and holds no key.",
+                f"Die Basis-URL ({source.url_name}) ist keine Adresse: Sie beginnt mit http:// "
+                "oder https:// und enthält keinen Schlüssel.",
+            )
+            + f" {_where_to_correct(source.url_name)}"
         )
     if not key.isascii() or not key.isprintable() or " " in key:
         raise NotConnected(
-            f"The key ({source.key_name}) holds characters that no key has, such as a space or "
-            f"“…”. {_where_to_correct(source.key_name)}"
+            say(
+                f"The key ({source.key_name}) holds characters that no key has, such as a space "
+                "or “…”.",
+                f"Der Schlüssel ({source.key_name}) enthält Zeichen, die kein Schlüssel hat, etwa "
+                "ein Leerzeichen oder „…“.",
+            )
+            + f" {_where_to_correct(source.key_name)}"
         )
     return Connection(address, key, shown_source)
 
 
+def _is_address(address: str) -> bool:
+    try:
+        parts = urlsplit(address)
+        fits = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    return fits and "@" not in parts.netloc and address.isprintable() and " " not in address
+
+
+def _joined_source(key_name: str) -> str:
+    return say(
+        f"address given in code, key from {key_name}",
+        f"Adresse im Code angegeben, Schlüssel aus {key_name}",
+    )
+
+
+def _environment() -> str:
+    return say("the environment", "der Umgebung")
+
+
 def _where_to_correct(name: str) -> str:
-    goes_first = "; the environment goes before every .env file" if name.endswith(_ENV) else ""
-    return f"Correct it there, then run the cell again{goes_first}."
+    here = say(
+        "Correct it there, then run the cell again",
+        "Bitte dort berichtigen, dann die Zelle noch einmal ausführen",
+    )
+    goes_first = say(
+        "; the environment goes before every .env file",
+        "; die Umgebung geht jeder .env-Datei vor",
+    )
+    return f"{here}{goes_first if name.endswith(_environment()) else ''}."
 
 
 def _what_is_missing(base_url: str | None, api_key: str | None, lonely: list[_Source]) -> str:
     if api_key:
-        return "A key was given in code, but no base URL: they come from one place."
+        return say(
+            "A key was given in code, but no base URL: they come from one place.",
+            "Im Code ist ein Schlüssel angegeben, aber keine Basis-URL: Beide kommen von einem "
+            "Ort.",
+        )
     if base_url:
-        return "A base URL was given in code, but there is no key that belongs to it."
+        return say(
+            "A base URL was given in code, but there is no key that belongs to it.",
+            "Im Code ist eine Basis-URL angegeben, aber es gibt keinen Schlüssel dazu.",
+        )
     keys = [source.key_name for source in lonely if source.key]
     addresses = [source.url_name for source in lonely if source.base_url]
     if keys and addresses:
-        return (
+        return say(
             f"There is a key ({keys[0]}) and a base URL ({addresses[0]}), but not in one place, so "
-            "they may not belong together."
+            "they may not belong together.",
+            f"Es gibt einen Schlüssel ({keys[0]}) und eine Basis-URL ({addresses[0]}), aber nicht "
+            "an einem Ort; vielleicht gehören sie nicht zusammen.",
         )
     if keys:
-        return f"There is a key ({keys[0]}), but no base URL beside it."
+        return say(
+            f"There is a key ({keys[0]}), but no base URL beside it.",
+            f"Es gibt einen Schlüssel ({keys[0]}), aber keine Basis-URL daneben.",
+        )
     if addresses:
-        return f"There is a base URL ({addresses[0]}), but no key beside it."
-    return "There is no key and no base URL yet."
+        return say(
+            f"There is a base URL ({addresses[0]}), but no key beside it.",
+            f"Es gibt eine Basis-URL ({addresses[0]}), aber keinen Schlüssel daneben.",
+        )
+    return say(
+        "There is no key and no base URL yet.",
+        "Es gibt noch keinen Schlüssel und keine Basis-URL.",
+    )

@@ -3,32 +3,51 @@
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar
 
 from swsllm_nb.money import pico_from_usd, usd_text
 from swsllm_nb.notebook.answer import Answer, Question
 from swsllm_nb.notebook.attempt import Ticket
 from swsllm_nb.notebook.calls import Call, CallLog, Whereabouts
 from swsllm_nb.notebook.connection import Connection, find_connection
-from swsllm_nb.notebook.errors import CallFailed, explain
+from swsllm_nb.notebook.errors import CallFailed, LLMError, explain
+from swsllm_nb.notebook.language import say
+from swsllm_nb.notebook.ledger import Ledger, LedgerCall, read_ledger
+from swsllm_nb.notebook.settling import NoLedger, Settler
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from swsllm_nb.notebook.client import OpenAI, RecordingClient
+    from swsllm_nb.notebook.client import AsyncOpenAI, OpenAI, Pulse, RecordingClient
+    from swsllm_nb.notebook.reconcile import Reconciliation
 
-__all__ = ["Account", "Course", "connect"]
+__all__ = ["Account", "Course", "Scope", "connect"]
+
+Scope: TypeAlias = Literal["account", "notebook"]
+
+_MAY_HAVE_COST: Final = ("timeout", "cut")
+"""Attempts that broke off and may be in the proxy's ledger all the same."""
+
+_CLOCKS_DIFFER: Final = timedelta(minutes=10)
+_LEDGER_TRIES: Final = 5
+"""While calls end, account and ledger are not of one moment."""
+
+_Fetched = TypeVar("_Fetched")
 
 
 @dataclass(frozen=True)
 class Account:
-    """What the proxy says of the account, in pico-dollars."""
+    """What the proxy says of the account, in pico-dollars; ``reserved_pico`` is held for calls
+    that run. ``valid_until`` is a moment in ISO 8601, None where there is no end."""
 
     name: str
     budget_pico: int
     spend_pico: int
     remaining_pico: int
+    reserved_pico: int = 0
+    valid_until: str | None = None
 
 
 class Course:
@@ -44,6 +63,8 @@ class Course:
         self._log = log
         self._whereabouts = whereabouts
         self._built: tuple[OpenAI, RecordingClient] | None = None
+        self._async_client: AsyncOpenAI | None = None
+        self._settler = Settler(log, self._ledger_call)
 
     def client(self) -> "OpenAI":
         """The openai library's client; every attempt it makes lands in the log."""
@@ -68,23 +89,80 @@ class Course:
 
         return ask_together([(each, Ticket(whereabouts)) for each in questions], *self._clients())
 
-    def log(self) -> "pd.DataFrame":
-        """Every call of this account from this machine; see ``wire.CALL_COLUMNS``."""
-        return self._log.frame()
+    def async_client(self) -> "AsyncOpenAI":
+        """The openai library's client for ``await``; every attempt it makes lands in the log."""
+        if self._async_client is None:
+            from swsllm_nb.notebook.client import build_async_client
+
+            self._async_client = build_async_client(
+                self.connection, self._record, self._whereabouts
+            )
+        return self._async_client
+
+    def log(self, scope: Scope = "account") -> "pd.DataFrame":
+        """Every call of this account from this machine, or this notebook's alone.
+
+        See ``wire.CALL_COLUMNS``. Where no notebook is known, as in a script, ``notebook`` means
+        this process.
+        """
+        if scope not in ("account", "notebook"):
+            raise LLMError(
+                say(
+                    f'log() shows scope="notebook" or scope="account", and not {scope!r}.',
+                    f'log() zeigt scope="notebook" oder scope="account", nicht {scope!r}.',
+                )
+            )
+        return self._log.frame(self._whereabouts().notebook if scope == "notebook" else None)
+
+    def clear_log(self) -> int:
+        """Deletes every row of the log and tells how many there were. Raises LLMError."""
+        return self._log.clear()
+
+    def reconcile(self) -> "Reconciliation":
+        """The log against the proxy's ledger; rows get the ledger's figures.
+
+        Raises CallFailed where nobody answers or the key is refused, and LLMError where the
+        server keeps no ledger.
+        """
+        from swsllm_nb.notebook.reconcile import reconcile
+
+        for _ in range(_LEDGER_TRIES):
+            account, ledger = self.account(), self._explained(self._ledger)
+            if not (account and ledger and ledger.spend_pico != account.spend_pico):
+                break
+        if account is None or ledger is None:
+            raise LLMError(
+                say(
+                    f"The server at {self.connection.base_url} keeps no ledger, so there is "
+                    "nothing to compare with; log() has every call of this machine.",
+                    f"Der Server {self.connection.base_url} führt kein Buch, es gibt also nichts "
+                    "zu vergleichen; log() hat jeden Aufruf dieses Rechners.",
+                )
+            )
+        return reconcile(self._log, ledger, account.spend_pico, self._whereabouts().notebook)
 
     def account(self) -> Account | None:
         """What the proxy says is left, or None where the server keeps no accounts.
 
         Raises CallFailed where nobody answers or the key is refused.
         """
-        from swsllm_nb.notebook.client import OpenAIError, fetch_account, trouble_of
+        from swsllm_nb.notebook.client import fetch_account
 
-        try:
-            page = fetch_account(self.client())
-        except OpenAIError as error:
-            trouble = trouble_of(error, self.connection.base_url)
-            raise explain(trouble, self.connection.key) from None
+        page = self._explained(fetch_account, self.client())
         return _account(page) if page else None
+
+    def models(self) -> list[dict[str, Any]] | None:
+        """What the server says of each of its models, at least the ``id``; None where it has no
+        such page. Raises CallFailed as ``account`` does."""
+        from swsllm_nb.notebook.client import fetch_models
+
+        return self._explained(fetch_models, self.client())
+
+    def pulse(self) -> "Pulse":
+        """How long the server takes to answer, and its clock. Raises CallFailed."""
+        from swsllm_nb.notebook.client import fetch_pulse
+
+        return self._explained(fetch_pulse, self.client())
 
     def budget_usd(self) -> str | None:
         """The account's budget, where the proxy can be asked and keeps one."""
@@ -96,9 +174,11 @@ class Course:
 
     def close(self) -> None:
         """Closes the connections and writes the log."""
+        self._settler.close()
         if self._built:
             self._built[0].close()
             self._built = None
+        self._async_client = None
         self._log.close()
 
     def _clients(self) -> "tuple[OpenAI, RecordingClient]":
@@ -109,7 +189,40 @@ class Course:
         return self._built
 
     def _record(self, call: Call) -> None:
-        self._log.append(call)
+        row_id = self._log.append(call)
+        if call.cost_source == "unknown" and (
+            call.status == "interrupted" or call.error_code in _MAY_HAVE_COST
+        ):
+            self._settler.add(row_id, call)
+
+    def _ledger(self, **asked: str) -> Ledger | None:
+        """The ledger, or the part of it that is asked for; None where the server keeps none."""
+        from swsllm_nb.notebook.client import fetch_usage
+
+        page = fetch_usage(self.client(), **asked)
+        try:
+            return None if page is None else read_ledger(page)
+        except ValueError:
+            return None
+
+    def _ledger_call(self, call: Call) -> LedgerCall | None:
+        """What the ledger knows of a call by now. Raises NoLedger, or OpenAIError."""
+        if call.request_id:
+            ledger = self._ledger(request_id=call.request_id)
+        else:
+            ledger = self._ledger(since=(call.at - _CLOCKS_DIFFER).isoformat())
+        if ledger is None:
+            raise NoLedger
+        return next((each for each in ledger.calls if each.is_of(call)), None)
+
+    def _explained(self, fetch: Callable[..., _Fetched], *given: Any) -> _Fetched:
+        from swsllm_nb.notebook.client import OpenAIError, trouble_of
+
+        try:
+            return fetch(*given)
+        except OpenAIError as error:
+            trouble = trouble_of(error, self.connection.base_url)
+            raise explain(trouble, self.connection.key) from None
 
 
 def connect(base_url: str | None = None, api_key: str | None = None) -> Connection:
@@ -127,6 +240,12 @@ def _account(page: Mapping[str, Any]) -> Account | None:
             budget_pico=pico_from_usd(page["budget_usd"]),
             spend_pico=pico_from_usd(page["spend_usd"]),
             remaining_pico=pico_from_usd(page["remaining_usd"]),
+            reserved_pico=pico_from_usd(page.get("reserved_usd") or 0),
+            valid_until=_text_or_none(page.get("valid_until")),
         )
     except (KeyError, TypeError, ValueError):
         return None
+
+
+def _text_or_none(told: Any) -> str | None:
+    return told if isinstance(told, str) and told else None

@@ -7,7 +7,9 @@ from functools import cache
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
+from swsllm_nb.money import usd_text
 from swsllm_nb.notebook.calls import CallLog, Whereabouts, log_path
+from swsllm_nb.notebook.connection import Connection
 from swsllm_nb.notebook.conversations import Conversations
 from swsllm_nb.notebook.course import Course, connect
 from swsllm_nb.notebook.options import Options
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import ExecutionInfo, InteractiveShell
 
     from swsllm_nb.notebook.answer import Answer
-    from swsllm_nb.notebook.client import OpenAI
+    from swsllm_nb.notebook.client import AsyncOpenAI, OpenAI
     from swsllm_nb.notebook.connection import Connection
 
 __all__ = ["Desk", "desk_of_script"]
@@ -27,11 +29,13 @@ class Desk:
     """One notebook's, or one script's where no ``shell`` is.
 
     ``settings`` are what ``%llm set`` chose, ``base_url`` too; ``last`` is the latest answer.
+    ``budget_pico`` is what ``%llm budget`` was told, for a server that tells none.
     """
 
     def __init__(self, shell: "InteractiveShell | None" = None) -> None:
         self.settings = Options()
         self.base_url: str | None = None
+        self.budget_pico: int | None = None
         self.conversations = Conversations()
         self.last: Answer | None = None
         self.cell_id = ""
@@ -69,15 +73,35 @@ class Desk:
         connection = connect(given[0] or self.base_url, given[1])
         self._given, self._key = given, connection.key
         if connection not in self._courses:
-            log = CallLog(log_path(connection))
-            self._courses[connection] = Course(connection, log, lambda: self.whereabouts)
+            self._courses[connection] = self.course_of(connection)
         return self._courses[connection]
+
+    def course_of(self, connection: "Connection") -> Course:
+        """A course of its own, for a key that is only tried."""
+        return Course(connection, CallLog(log_path(connection)), lambda: self.whereabouts)
+
+    def forget_given(self) -> None:
+        """Key and address are again those of the environment or of ``.env``."""
+        self.base_url = None
+        self._given = (None, None)
+
+    def budget_usd(self) -> str | None:
+        """The account's budget: as the proxy says, else as it was typed in."""
+        told = self.course().budget_usd()
+        return usd_text(self.budget_pico) if told is None and self.budget_pico else told
 
     def client(self, base_url: str | None = None, api_key: str | None = None) -> "OpenAI":
         """The course's client; from now on its errors are one sentence in this shell."""
         client = self.course(base_url, api_key).client()
-        if self._shell is not None and self._restore_errors is None:
-            self._restore_errors = explain_openai_errors(self._shell, lambda: self.live_key)
+        self._explain_errors()
+        return client
+
+    def async_client(
+        self, base_url: str | None = None, api_key: str | None = None
+    ) -> "AsyncOpenAI":
+        """As ``client``, for ``await``."""
+        client = self.course(base_url, api_key).async_client()
+        self._explain_errors()
         return client
 
     def note_cell(self, run: "ExecutionInfo") -> None:
@@ -91,6 +115,10 @@ class Desk:
             course.close()
         if self._restore_errors:
             self._restore_errors()
+
+    def _explain_errors(self) -> None:
+        if self._shell is not None and self._restore_errors is None:
+            self._restore_errors = explain_openai_errors(self._shell, lambda: self.live_key)
 
 
 @cache

@@ -5,21 +5,31 @@ import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
+from uuid import uuid4
 
 from swsllm_nb import pricing, wire
 from swsllm_nb.catalogue import default_catalogue
 from swsllm_nb.money import pico_from_usd
 from swsllm_nb.notebook.calls import Call, Whereabouts
+from swsllm_nb.notebook.payload import (
+    content_of,
+    estimate,
+    first_choice,
+    json_object,
+    prompt_of,
+    tells_only_usage,
+    text_of,
+)
 from swsllm_nb.sse import DONE, Event, Scanner
 from swsllm_nb.wire import Usage, usage_from_body
 
-__all__ = ["Exchange", "asks_for_usage", "prompt_of"]
-
-_TOKENS_PER_MESSAGE: Final = 4
-"""What OpenAI adds around each message; only an estimate is made of it."""
+__all__ = ["Ending", "Exchange"]
 
 _NEEDS_A_LOOK: Final = (b'"prompt_tokens"', DONE, b"\n:")
 """In the chunk with the usage, at the end, and in comments."""
+
+_MOST_PICO: Final = 2**63 - 1
+"""What the log's file holds; a server that tells more tells nothing."""
 
 Ending = Literal["complete", "closed", "broken"]
 
@@ -28,6 +38,7 @@ class Exchange:
     """Fed with an answer's status, headers and decoded bytes; ``call`` tells what it was.
 
     With ``hides_usage`` the usage-only chunk, which the caller did not ask for, is kept from it.
+    ``client_id`` is the attempt's own name for itself, known before the server gives one.
     """
 
     def __init__(
@@ -38,6 +49,7 @@ class Exchange:
         attempt: int = 0,
         hides_usage: bool = False,
     ) -> None:
+        self.client_id = uuid4().hex
         self._at = datetime.now(UTC)
         self._started = time.perf_counter()
         self._body = body
@@ -109,7 +121,7 @@ class Exchange:
         cut = status == "failed" and ending == "complete" and not self.error_code
         usage, estimated = self._usage, False
         if usage is None and status == "ok":
-            usage, estimated = _estimate(self._body, self._text()), True
+            usage, estimated = estimate(self._body, self._text()), True
         cost_pico, cost_source = self._cost(usage, estimated, status)
         return Call(
             at=self._at,
@@ -117,7 +129,7 @@ class Exchange:
             notebook=self._whereabouts.notebook,
             cell_id=self._whereabouts.cell_id,
             exercise=self._whereabouts.exercise,
-            model=_text(self._body.get("model")),
+            model=text_of(self._body.get("model")),
             model_served=self._model_served,
             prompt_tokens=usage.prompt_tokens if usage else None,
             cached_tokens=usage.cached_tokens if usage else None,
@@ -135,6 +147,7 @@ class Exchange:
             error_code=self.error_code or error_code or ("cut" if cut else ""),
             retries=self._attempt,
             request_id=self._request_id,
+            client_id=self.client_id,
             prompt=prompt_of(self._body),
             answer=self._text(),
         )
@@ -155,7 +168,7 @@ class Exchange:
         if status == "refused" and self._status_code not in (408, 499):
             return 0, "computed"
         find = default_catalogue().find
-        model = find(self._model_served) or find(_text(self._body.get("model")))
+        model = find(self._model_served) or find(text_of(self._body.get("model")))
         if usage is None or model is None:
             return None, "unknown"
         return pricing.cost(model.prices, usage), "estimated" if estimated else "computed"
@@ -176,10 +189,10 @@ class Exchange:
             return True
         self._events.append(event.raw)
         if self._first_token_seconds is None:
-            first = _first_choice(_json_object(data))
-            if _content(first, "delta"):
+            first = first_choice(json_object(data))
+            if content_of(first, "delta"):
                 self._first_token_seconds = time.perf_counter() - self._started
-        return not (self._hides_usage and _tells_only_usage(_json_object(data)))
+        return not (self._hides_usage and tells_only_usage(json_object(data)))
 
     def _read_chunks(self) -> None:
         """Reads the stream's chunks all at once, which takes a fraction of one by one."""
@@ -189,13 +202,13 @@ class Exchange:
             chunks = json.loads(b"[" + b",".join(texts) + b"]")
         except ValueError:
             # Framed as the standard also allows, or not JSON.
-            chunks = [_json_object(event.data or b"") for event in Scanner().feed(events)]
+            chunks = [json_object(event.data or b"") for event in Scanner().feed(events)]
         for chunk in chunks:
             if isinstance(chunk, dict):
                 self._read_completion(chunk, "delta")
 
     def _read_whole(self) -> None:
-        document = _json_object(bytes(self._whole))
+        document = json_object(bytes(self._whole))
         self._read_completion(document, "message")
         if self._has_choices:
             self._done = True
@@ -207,30 +220,17 @@ class Exchange:
         error = document.get("error")
         if error:
             details = error if isinstance(error, dict) else {}
-            self.error_code = _text(details.get("code")) or _text(details.get("type")) or "error"
-            self.error_param = _text(details.get("param"))
+            self.error_code = (
+                text_of(details.get("code")) or text_of(details.get("type")) or "error"
+            )
+            self.error_param = text_of(details.get("param"))
         if document.get("usage"):
             self._usage = usage_from_body(document)
-        self._model_served = _text(document.get("model")) or self._model_served
+        self._model_served = text_of(document.get("model")) or self._model_served
         self._has_choices = self._has_choices or isinstance(document.get("choices"), list)
-        choice = _first_choice(document)
-        self._finish_reason = _text(choice.get("finish_reason")) or self._finish_reason
-        self._texts.append(_content(choice, part))
-
-
-def asks_for_usage(body: Mapping[str, Any]) -> bool:
-    """Whether the caller itself wants the usage chunk of its stream."""
-    options = body.get("stream_options")
-    return isinstance(options, dict) and options.get("include_usage") is True
-
-
-def prompt_of(body: Mapping[str, Any]) -> str:
-    """The text of the last user message."""
-    messages = body.get("messages")
-    for message in reversed(messages if isinstance(messages, list) else []):
-        if isinstance(message, dict) and message.get("role") == "user":
-            return _message_text(message)
-    return ""
+        choice = first_choice(document)
+        self._finish_reason = text_of(choice.get("finish_reason")) or self._finish_reason
+        self._texts.append(content_of(choice, part))
 
 
 def _is_plain(chunk: bytes) -> bool:
@@ -242,59 +242,9 @@ def _is_plain(chunk: bytes) -> bool:
     )
 
 
-def _tells_only_usage(chunk: Mapping[str, Any]) -> bool:
-    return chunk.get("choices") == [] and bool(chunk.get("usage"))
-
-
-def _first_choice(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The choice with index 0, the only one that is logged."""
-    choices = document.get("choices")
-    for choice in choices if isinstance(choices, list) else ():
-        if isinstance(choice, dict) and choice.get("index", 0) == 0:
-            return choice
-    return {}
-
-
-def _content(choice: Mapping[str, Any], part: str) -> str:
-    message = choice.get(part)
-    return _text(message.get("content")) if isinstance(message, dict) else ""
-
-
-def _message_text(message: dict[str, Any]) -> str:
-    content = message.get("content")
-    if isinstance(content, list):
-        parts = (part.get("text") for part in content if isinstance(part, dict))
-        return "\n".join(part for part in parts if isinstance(part, str))
-    return _text(content)
-
-
-def _estimate(body: Mapping[str, Any], answer: str) -> Usage | None:
-    """The usage counted here, where the server told none; None without a tokenizer."""
-    try:
-        from swsllm_nb.tokens import count_tokens
-
-        messages = [each for each in body.get("messages") or () if isinstance(each, dict)]
-        prompt = sum(count_tokens(_message_text(each)) + _TOKENS_PER_MESSAGE for each in messages)
-        return Usage(prompt_tokens=prompt, completion_tokens=count_tokens(answer))
-    except ImportError:
-        return None
-
-
-def _json_object(text: bytes) -> dict[str, Any]:
-    """The object, or an empty one for anything else."""
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError):
-        return {}
-    return document if isinstance(document, dict) else {}
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
-
-
 def _pico(usd: str | None) -> int | None:
     try:
-        return None if usd is None else pico_from_usd(usd)
+        pico = None if usd is None else pico_from_usd(usd)
     except ValueError:
         return None
+    return pico if pico is None or abs(pico) <= _MOST_PICO else None

@@ -72,6 +72,15 @@ def inquiry_of(desk: Desk, text: str, options: Options) -> Inquiry:
 
 def ask(desk: Desk, text: str, options: Options) -> Answer | Answers | Estimate | list[Estimate]:
     """Ask without showing anything. Raises LLMError, CallFailed or Interrupted."""
+    if not isinstance(text, str):
+        raise LLMError(
+            say(
+                f"ask() takes the question as a text, and {type(text).__name__} is none, so "
+                "nothing was sent.",
+                f"ask() nimmt die Frage als Text, und {type(text).__name__} ist keiner; es wurde "
+                "nichts gesendet.",
+            )
+        )
     inquiry = inquiry_of(desk, text, options)
     if inquiry.options.estimate:
         return estimates_of(inquiry)

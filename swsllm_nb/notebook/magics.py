@@ -1,5 +1,6 @@
 """``%%llm`` and ``%llm``: parse, ask, show."""
 
+import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["CourseMagics", "load", "magics_of", "unload"]
 
 _NAME: Final = "llm"
+_SECOND_NAME: Final = "swsllm"
 
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 
@@ -145,30 +147,56 @@ def _paint_nothing(text: str) -> None:
 
 
 def load(shell: "InteractiveShell") -> None:
-    """Registers the magics; loading twice changes nothing."""
+    """Registers the magics; loading twice changes nothing.
+
+    Where another extension has the name, ours get a second one, and that is said.
+    """
     if magics_of(shell) is not None:
         return
     magics = CourseMagics(shell)
+    name = _free_name(shell)
+    for named in magics.magics.values():
+        named[name] = named.pop(_NAME)
     shell.register_magics(magics)
     shell.events.register("pre_run_cell", magics.desk.note_cell)
-    _transformers(shell).insert(0, cell_transformer(_NAME))
+    _transformers(shell).insert(0, cell_transformer(name))
 
 
 def unload(shell: "InteractiveShell") -> None:
-    """Takes the magics away again."""
+    """Takes the magics away again, and nobody else's."""
     magics = magics_of(shell)
     if magics is None:
         return
     magics.desk.close()
     shell.events.unregister("pre_run_cell", magics.desk.note_cell)
     del shell.magics_manager.registry[CourseMagics.__name__]
-    for kind in ("line", "cell"):
-        shell.magics_manager.magics[kind].pop(_NAME, None)
+    for kind, ours in magics.magics.items():
+        registered = shell.magics_manager.magics[kind]
+        for name, magic in ours.items():
+            if registered.get(name) == magic:
+                del registered[name]
     _transformers(shell)[:] = [
         each
         for each in _transformers(shell)
         if getattr(each, "__module__", "") != cell_transformer.__module__
     ]
+
+
+def _free_name(shell: Any) -> str:
+    """The name of the magics in this shell."""
+    theirs = shell.find_cell_magic(_NAME) or shell.find_line_magic(_NAME)
+    if theirs is None:
+        return _NAME
+    owner = getattr(theirs, "__module__", None) or "?"
+    sys.stdout.write(
+        say(
+            f"%%{_NAME} belongs to another extension here ({owner}), which keeps it: write "
+            f"%%{_SECOND_NAME} for %%{_NAME} and %{_SECOND_NAME} for %{_NAME}.\n",
+            f"%%{_NAME} gehört hier einer anderen Erweiterung ({owner}) und bleibt ihr: Schreib "
+            f"%%{_SECOND_NAME} statt %%{_NAME} und %{_SECOND_NAME} statt %{_NAME}.\n",
+        )
+    )
+    return _SECOND_NAME
 
 
 def magics_of(shell: Any) -> CourseMagics | None:

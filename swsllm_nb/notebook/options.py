@@ -1,7 +1,7 @@
 """What a question may be told: the ``%%llm`` line, ``ask()``'s keywords and ``%llm set`` alike."""
 
 import shlex
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from decimal import Decimal
@@ -24,6 +24,8 @@ _Method = TypeVar("_Method", bound=Callable[..., Any])
 class _Decorator(Protocol):
     def __call__(self, method: _Method, /) -> _Method: ...
 
+
+_TYPOGRAPHIC_QUOTES: Final = str.maketrans(dict.fromkeys("“”„«»", '"'))
 
 # IPython's own carry no types.
 _option: Callable[..., _Decorator] = argument
@@ -68,6 +70,7 @@ class Options:
         chosen["max_cost_pico"] = None if max_cost is None else _cost_pico(max_cost)
         for name in ("temperature", "top_p", "presence_penalty", "frequency_penalty"):
             _check_number(name, chosen.get(name))
+        _check_max_tokens(chosen.get("max_tokens"))
         return cls(**chosen)
 
     def over(self, settings: "Options") -> "Options":
@@ -80,18 +83,28 @@ class Options:
         return replace(self, **unset)
 
 
+def _number(text: str) -> float:
+    """A number, also with the comma that half of Europe writes."""
+    try:
+        return float(text.replace(",", "."))
+    except ValueError:
+        raise ArgumentTypeError(
+            say(f"{text!r} is no number, such as 0.5", f"{text!r} ist keine Zahl wie 0.5")
+        ) from None
+
+
 _MANUAL: Final[Sequence[tuple[Sequence[str], Mapping[str, Any]]]] = (
     (("-m", "--model"), {"help": "The model, by snapshot or short name, such as gpt-4o-mini; "
      "several, parted by commas, answer side by side."}),
     (("-s", "--system"), {"help": "What the model is told about its role; quote several words."}),
-    (("-t", "--temperature"), {"type": float,
+    (("-t", "--temperature"), {"type": _number,
      "help": "0 for the likeliest words, up to 2 for chance."}),
-    (("--top-p",), {"type": float, "metavar": "P",
+    (("--top-p",), {"type": _number, "metavar": "P",
      "help": "Only the likeliest words, up to this share of all chance: 0 to 1."}),
     (("--max-tokens",), {"type": int, "metavar": "N", "help": "The longest answer, in tokens."}),
-    (("--presence-penalty",), {"type": float, "metavar": "X",
+    (("--presence-penalty",), {"type": _number, "metavar": "X",
      "help": "Above 0 new subjects are likelier, below 0 old ones: -2 to 2."}),
-    (("--frequency-penalty",), {"type": float, "metavar": "X",
+    (("--frequency-penalty",), {"type": _number, "metavar": "X",
      "help": "Above 0 words are repeated less, below 0 more: -2 to 2."}),
     (("--seed",), {"type": int, "metavar": "N",
      "help": "The same number gives the same answer, as far as the model can."}),
@@ -135,7 +148,7 @@ def parse_line(parser: ArgumentParser, line: str, hint: str) -> dict[str, Any]:
     for words that are no option."""
     parser.allow_abbrev = False  # IPython's constructor does not take it
     try:
-        known, unknown = parser.parse_known_args(shlex.split(line))
+        known, unknown = parser.parse_known_args(_words(line))
     except ValueError:
         raise LLMError(
             say(
@@ -163,6 +176,13 @@ def parse_line(parser: ArgumentParser, line: str, hint: str) -> dict[str, Any]:
             + f" {hint}"
         )
     return vars(known)
+
+
+def _words(line: str) -> list[str]:
+    """The words of a line; what word processors make of quotation marks counts as such."""
+    if '"' not in line:
+        line = line.translate(_TYPOGRAPHIC_QUOTES)
+    return shlex.split(line, comments=True)
 
 
 def parse_setting(name: str, value: str) -> dict[str, Any]:
@@ -208,7 +228,7 @@ def _several(given: Any, name: str, parted_by: str | None = None) -> tuple[str, 
     if isinstance(given, str):
         texts = given.split(parted_by) if parted_by else [given]
     else:
-        texts = list(given)
+        texts = list(given) if isinstance(given, Sequence) else []
     if parted_by:
         texts = [text.strip() for text in texts if isinstance(text, str)]
     if not texts or not all(isinstance(text, str) and text for text in texts):
@@ -248,3 +268,15 @@ def _check_number(name: str, value: Any) -> None:
             f"{name} ist eine Zahl, und {value!r} ist keine; es wurde nichts gesendet.",
         )
     )
+
+
+def _check_max_tokens(count: Any) -> None:
+    if count is not None and (type(count) is not int or count < 1):
+        raise LLMError(
+            say(
+                f"The max_tokens are a whole number from 1 on, and {count!r} is none, so nothing "
+                "was sent.",
+                f"max_tokens ist eine ganze Zahl ab 1, und {count!r} ist keine; es wurde nichts "
+                "gesendet.",
+            )
+        )

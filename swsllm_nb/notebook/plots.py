@@ -1,6 +1,8 @@
 """Pictures of the call log. Each takes a frame, gives the Axes it drew on, and shows nothing."""
 
+import io
 from collections import Counter
+from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from pandas import DataFrame
 
-__all__ = ["burn_down"]
+__all__ = ["Picture", "burn_down", "burn_down_picture"]
 
 LINE_COLOUR: Final = "#0072B2"
 MARKERS: Final = {
@@ -28,6 +30,35 @@ MARKERS: Final = {
 MANY_CALLS: Final = 60
 MOST_TICKS: Final = 20
 SHORTEST_MARGIN: Final = timedelta(seconds=5)
+
+
+PICTURE_INCHES: Final = (7.2, 3.8)
+SHOWN_DPI: Final = 96
+PIXELS_PER_SHOWN: Final = 2
+"""A screen of high density shows each of them."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A PNG, its size on the screen in pixels, and what it says in words."""
+
+    png: bytes
+    width: int
+    height: int
+    text: str
+
+
+def burn_down_picture(frame: "DataFrame", *, budget_usd: str | None = None) -> Picture:
+    """What ``burn_down`` draws, on a figure of its own that no notebook shows a second time."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=PICTURE_INCHES, layout="constrained")
+    ax = burn_down(frame, budget_usd=budget_usd, ax=figure.subplots())
+    page = io.BytesIO()
+    figure.savefig(page, format="png", dpi=PIXELS_PER_SHOWN * SHOWN_DPI)
+    width, height = (round(inches * SHOWN_DPI) for inches in PICTURE_INCHES)
+    words = (ax.get_title(loc="left"), *(each.get_text() for each in ax.texts[-1:]))
+    return Picture(page.getvalue(), width, height, "\n".join(filter(None, words)))
 
 
 def burn_down(
@@ -48,7 +79,7 @@ def burn_down(
     if ax is None:
         from matplotlib import pyplot
 
-        _, ax = pyplot.subplots(figsize=(7.2, 3.8), layout="constrained")
+        _, ax = pyplot.subplots(figsize=PICTURE_INCHES, layout="constrained")
     _set_dollar_axis(ax, burn)
     if burn.times:
         _set_time_axis(ax, burn)

@@ -10,7 +10,7 @@ from swsllm_nb.notebook.language import say
 from swsllm_nb.notebook.options import Options
 from swsllm_nb.notebook.schemas import response_format
 
-__all__ = ["default_model", "question_of"]
+__all__ = ["default_model", "options_not_taken", "question_of"]
 
 _SAMPLING: Final = ("temperature", "top_p", "presence_penalty", "frequency_penalty")
 _TUNING: Final = (*_SAMPLING, "reasoning_effort")
@@ -39,11 +39,16 @@ def default_model() -> str:
     return (model.aliases or (model.id,))[0]
 
 
+def options_not_taken(model: Model) -> list[str]:
+    """The options, such as ``--temperature``, that are refused for this model before sending."""
+    return [_flag(field) for field in (*_TUNING, "seed", "stop") if not _is_taken(model, field)]
+
+
 def _check_taken(model: Model, name: str, fields: Mapping[str, Any]) -> None:
     for field in fields:
-        if field in model.fields and field not in model.unsupported:
+        if _is_taken(model, field):
             continue
-        taken = [each for each in _TUNING if each in model.fields and each not in model.unsupported]
+        taken = [each for each in _TUNING if _is_taken(model, each)]
         instead = ", ".join(map(_flag, taken))
         raise LLMError(
             say(
@@ -53,6 +58,10 @@ def _check_taken(model: Model, name: str, fields: Mapping[str, Any]) -> None:
                 f"es {instead or 'keine solche Option'}.",
             )
         )
+
+
+def _is_taken(model: Model, field: str) -> bool:
+    return field in model.fields and field not in model.unsupported
 
 
 def _flag(field: str) -> str:

@@ -3,7 +3,7 @@
 import socket
 import weakref
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -11,43 +11,84 @@ import httpx2
 
 from swsllm_nb.notebook.attempt import Attempt
 
-__all__ = ["Watched", "shut_down"]
+__all__ = ["shut_down", "watch"]
 
 
-class Watched(httpx2.SyncByteStream):
-    """An answer on its way: decoded, read along, and passed on."""
+def watch(response: httpx2.Response, attempt: Attempt) -> None:
+    """From now on the answer is decoded and read along; ``attempt`` ends when it does."""
+    stream = response.stream
+    decode = _decoder(response.headers.get("content-encoding", ""))
+    # What is passed on is decoded, so the headers must not promise otherwise.
+    for name in ("content-encoding", "content-length"):
+        if decode is not bytes and name in response.headers:
+            del response.headers[name]
+    if isinstance(stream, httpx2.AsyncByteStream):
+        response.stream = _AsyncWatched(stream, attempt, decode)
+    else:
+        response.stream = _SyncWatched(stream, attempt, decode)
+    # A stream may be dropped without being closed; that is the last chance for its row.
+    weakref.finalize(response.stream, attempt.finish, "closed")
 
-    def __init__(self, response: httpx2.Response, attempt: Attempt) -> None:
-        assert isinstance(response.stream, httpx2.SyncByteStream)
-        self._stream = response.stream
+
+class _Watched:
+    def __init__(self, stream: Any, attempt: Attempt, decode: Callable[[bytes], bytes]) -> None:
+        self._stream = stream
         self._attempt = attempt
-        self._decode = _decoder(response.headers.get("content-encoding", ""))
-        # What is passed on is decoded, so the headers must not promise otherwise.
-        for name in ("content-encoding", "content-length"):
-            if self._decode is not bytes and name in response.headers:
-                del response.headers[name]
-        # A stream may be dropped without being closed; that is the last chance for its row.
-        weakref.finalize(self, attempt.finish, "closed")
+        self._decode = decode
 
+    def _take(self, chunk: bytes) -> bytes:
+        return self._attempt.exchange.feed(self._decode(chunk))
+
+    def _end(self) -> bytes:
+        return self._attempt.exchange.end()
+
+    def _leave(self, error: BaseException) -> None:
+        if isinstance(error, httpx2.TimeoutException):
+            self._attempt.finish("broken", "timeout")
+        elif isinstance(error, Exception):
+            self._attempt.finish("broken", "cut")
+        else:
+            self._attempt.finish("closed")
+
+
+class _SyncWatched(_Watched, httpx2.SyncByteStream):
     def __iter__(self) -> Iterator[bytes]:
-        exchange = self._attempt.exchange
         try:
             for chunk in self._stream:
-                passed_on = exchange.feed(self._decode(chunk))
+                passed_on = self._take(chunk)
                 if passed_on:
                     yield passed_on
-            yield exchange.end()
-        except httpx2.TimeoutException:
-            self._attempt.finish("broken", "timeout")
-            raise
-        except (httpx2.HTTPError, zlib.error):
-            self._attempt.finish("broken", "cut")
+            yield self._end()
+        except BaseException as error:
+            self._leave(error)
             raise
         self._attempt.finish("complete")
 
     def close(self) -> None:
-        self._stream.close()
-        self._attempt.finish("closed")
+        try:
+            self._stream.close()
+        finally:
+            self._attempt.finish("closed")
+
+
+class _AsyncWatched(_Watched, httpx2.AsyncByteStream):
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        try:
+            async for chunk in self._stream:
+                passed_on = self._take(chunk)
+                if passed_on:
+                    yield passed_on
+            yield self._end()
+        except BaseException as error:
+            self._leave(error)
+            raise
+        self._attempt.finish("complete")
+
+    async def aclose(self) -> None:
+        try:
+            await self._stream.aclose()
+        finally:
+            self._attempt.finish("closed")
 
 
 def shut_down(network_stream: Any) -> None:

@@ -1,13 +1,15 @@
 """The proxy as one ASGI application: the completions path, and the views around it."""
 
 import logging
+import re
 import time
 from collections.abc import MutableMapping
 from random import Random
 from typing import Any
 
+from swsllm_nb import wire
 from swsllm_nb.proxy.access import Callers
-from swsllm_nb.proxy.asgi import App, Client, Receive, Scope, Send
+from swsllm_nb.proxy.asgi import App, Client, Receive, Scope, Send, header
 from swsllm_nb.proxy.auth import Secret
 from swsllm_nb.proxy.calllog import CallLog
 from swsllm_nb.proxy.completions import Completions
@@ -25,6 +27,9 @@ LONG_READINGS = 2
 """At once: more would only take the interpreter, and the memory, from one another."""
 
 _COMPLETIONS_METHODS = (b"allow", b"POST, OPTIONS")
+
+_CLIENT_ID = wire.CLIENT_ID_HEADER.encode()
+_MAY_BE_IN_AN_ID = re.compile(r"[0-9A-Za-z-]{1,64}", re.ASCII)
 
 _faults = logging.getLogger(__name__)
 
@@ -53,7 +58,8 @@ def create_app(
             return
         # Ids that grow with time lie side by side in the ledger's index, however long it is.
         number = numbers.getrandbits(64)
-        client = Client(send, f"req_{time.time_ns():016x}{number:016x}")
+        own_id = f"req_{time.time_ns():016x}{number:016x}"
+        client = Client(send, f"{own_id}{_client_id(scope)}")
         path = _inside(_inside(scope["path"], prefix), "/v1").rstrip("/") or "/"
         try:
             if path != "/chat/completions":
@@ -69,6 +75,12 @@ def create_app(
                 await client.refuse(ProxyFault("The proxy itself failed. Please try again."))
 
     return app
+
+
+def _client_id(scope: Scope) -> str:
+    """What a client that names its request adds to the request's id, or nothing."""
+    named = header(scope, _CLIENT_ID) or ""
+    return f"_{named}" if _MAY_BE_IN_AN_ID.fullmatch(named) else ""
 
 
 async def _other_method(method: str, client: Client) -> None:

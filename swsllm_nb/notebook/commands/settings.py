@@ -12,7 +12,7 @@ from swsllm_nb.notebook.errors import LLMError
 from swsllm_nb.notebook.language import LANGUAGE_VARIABLE, say
 from swsllm_nb.notebook.options import Options, parse_setting
 
-__all__ = ["choose"]
+__all__ = ["choose", "chosen"]
 
 _PER_CALL: Final = frozenset({"new", "estimate", "out", "schema", "chat"})
 _LANGUAGES: Final = ("de", "en")
@@ -20,7 +20,7 @@ _LANGUAGES: Final = ("de", "en")
 
 def choose(desk: Desk, words: Sequence[str]) -> None:
     """Defaults of this notebook, such as model=gpt-4o temperature=0; KEY= takes one back."""
-    chosen = desk.settings
+    settings = desk.settings
     for word in words:
         name, equals, value = word.partition("=")
         if not equals:
@@ -36,8 +36,8 @@ def choose(desk: Desk, words: Sequence[str]) -> None:
         elif name == "language":
             _set_language(value)
         else:
-            chosen = _with(chosen, name, value)
-    desk.settings = chosen
+            settings = _with(settings, name, value)
+    desk.settings = settings
     _list(desk)
 
 
@@ -78,8 +78,9 @@ def _names() -> list[str]:
     return [*(name for name in names if name not in _PER_CALL), "base-url", "language"]
 
 
-def _list(desk: Desk) -> None:
-    shown: dict[str, Any] = {
+def chosen(desk: Desk) -> dict[str, str]:
+    """What is set in this notebook, by the names that ``%llm set`` takes."""
+    told: dict[str, Any] = {
         "base-url": desk.base_url,
         "language": os.environ.get(LANGUAGE_VARIABLE),
     }
@@ -87,13 +88,17 @@ def _list(desk: Desk) -> None:
         value = getattr(desk.settings, each.name)
         match each.name:
             case "models":
-                shown["model"] = value and ",".join(value)
+                told["model"] = value and ",".join(value)
             case "max_cost_pico":
-                shown["max-cost"] = None if value is None else show_cost(value)
+                told["max-cost"] = None if value is None else show_cost(value)
             case "stop":
-                shown["stop"] = value and ", ".join(map(repr, value))
+                told["stop"] = value and ", ".join(map(repr, value))
             case name:
-                shown[name.replace("_", "-")] = value
-    lines = [f"{name} = {value}\n" for name, value in shown.items() if value is not None]
+                told[name.replace("_", "-")] = value
+    return {name: str(value) for name, value in told.items() if value is not None}
+
+
+def _list(desk: Desk) -> None:
+    lines = [f"{name} = {text}\n" for name, text in chosen(desk).items()]
     nothing = say("Nothing is set: the defaults hold.", "Nichts ist gesetzt, die Vorgaben gelten.")
     sys.stdout.write("".join(lines) or f"{nothing}\n")

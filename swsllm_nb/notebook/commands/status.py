@@ -2,48 +2,52 @@
 
 import sys
 from collections.abc import Sequence
-from math import isnan
 
-from swsllm_nb.money import PICO_PER_USD, show_cost, show_left
-from swsllm_nb.notebook.burn import show_spent
-from swsllm_nb.notebook.course import Course
+from swsllm_nb.notebook.commands.line import taken
+from swsllm_nb.notebook.commands.settings import chosen
 from swsllm_nb.notebook.desk import Desk
 from swsllm_nb.notebook.errors import CallFailed
+from swsllm_nb.notebook.language import say
 from swsllm_nb.notebook.question import default_model
+from swsllm_nb.notebook.spend import money_of_account, money_of_log
 
 __all__ = ["show"]
 
 
 def show(desk: Desk, words: Sequence[str]) -> None:
     """Where calls go, with which key, to which model, and what is left."""
-    del words
+    taken("status", words)
     course = desk.course()
     connection = course.connection
-    rows = (
-        ("where", connection.base_url),
-        ("key", f"{connection.shown_key} ({connection.source})"),
-        ("model", ", ".join(desk.settings.models or (default_model(),))),
-        ("money", _money(course)),
-    )
-    sys.stdout.write("".join(f"{name:<6} {text}\n" for name, text in rows))
+    settings = chosen(desk)
+    settings.pop("model", None)
+    rows = [
+        (say("where", "wohin"), connection.base_url),
+        (say("key", "Schlüssel"), f"{connection.shown_key} ({connection.source})"),
+        (say("model", "Modell"), ", ".join(desk.settings.models or (default_model(),))),
+        (say("money", "Geld"), _money(desk)),
+        (say("set", "gesetzt"), ", ".join(f"{name}={text}" for name, text in settings.items())),
+        (say("chats", "Gespräche"), _chats(desk)),
+    ]
+    told = [(name, text) for name, text in rows if text]
+    sys.stdout.write("".join(f"{name:<9} {text}\n" for name, text in told))
 
 
-def _money(course: Course) -> str:
+def _money(desk: Desk) -> str:
+    course = desk.course()
     try:
         account = course.account()
     except CallFailed as failure:
         return str(failure)
     if account is None:
-        return _spend_of_log(course)
-    left = show_left(account.remaining_pico, account.budget_pico)
-    spent = show_spent(account.spend_pico, left)
-    return f"{spent} spent, {left} of {show_left(account.budget_pico)} left"
+        return money_of_log(course, desk.budget_pico)
+    return money_of_account(account)
 
 
-def _spend_of_log(course: Course) -> str:
-    costs: list[float] = course.log()["cost_usd"].tolist()
-    known = [cost_usd for cost_usd in costs if not isnan(cost_usd)]
-    spent = show_cost(sum(round(cost_usd * PICO_PER_USD) for cost_usd in known))
-    unknown = len(costs) - len(known)
-    beside = f" and {unknown} calls of unknown cost" if unknown else ""
-    return f"{spent} spent from this machine{beside}, budget unknown"
+def _chats(desk: Desk) -> str:
+    return ", ".join(f"{name} ({_turns(len(each.turns))})" for name, each in desk.conversations)
+
+
+def _turns(count: int) -> str:
+    one = count == 1
+    return say(f"{count} turn{'' if one else 's'}", f"{count} Runde{'' if one else 'n'}")
