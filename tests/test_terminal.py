@@ -36,7 +36,7 @@ def terminal(connected: FakeOpenAI, tmp_path: Path) -> Iterator[Any]:
         cwd=str(tmp_path),
         env=clean_environment(**ours, PYTHONPATH=python_path, TERM="xterm", NO_COLOR="1"),
         encoding="utf-8",
-        timeout=30,
+        timeout=20,
         dimensions=(40, 200),
         echo=False,
     )
@@ -48,10 +48,9 @@ def terminal(connected: FakeOpenAI, tmp_path: Path) -> Iterator[Any]:
 
 
 def ask(terminal: Any, magic: str = "%%llm") -> None:
-    """A cell ends with an empty line."""
+    """At a simple prompt a cell ends with two empty lines."""
     terminal.sendline(magic)
-    terminal.sendline("Why?")
-    terminal.sendline("")
+    terminal.sendline("Why?\n\n")
 
 
 def test_an_answer_is_printed_while_it_comes_and_its_cost_below(
