@@ -215,10 +215,9 @@ class FakeOpenAI:
                     event = packer.compress(event) + packer.flush(zlib.Z_SYNC_FLUSH)
                 await response.write(event)
                 await asyncio.sleep(script.wait_between_chunks)
+            await response.write_eof(packer.flush() if packer else b"")
         except ConnectionResetError:
             self.client_left.set()
-            return response
-        await response.write_eof(packer.flush() if packer else b"")
         return response
 
     async def _stops(self, script: Scripted, place: Place | None, request: web.Request) -> bool:

@@ -32,6 +32,7 @@ ONLY_HERE = {
     "nh3": {"notebook.markdown"},
     "openai": {"notebook.client"},
     "pandas": {"notebook.burn", "notebook.frames"},
+    "pygments": {"notebook.colouring"},
     "starlette": {"proxy.views"},
     "tiktoken": {"tokens"},
     "uvicorn": {"proxy.http", "proxy.serve"},

@@ -360,6 +360,14 @@ def test_a_forked_process_writes_its_own_rows(log: CallLog, path: Path) -> None:
     assert len(log.frame("")) == 2
 
 
+def test_a_row_that_the_collector_files_while_the_log_is_busy_waits_for_no_lock(
+    log: CallLog,
+) -> None:
+    with log._lock, log._writing, log._writer._starting:
+        log.append(CALL)
+    assert len(log.frame()) == 1
+
+
 def test_half_a_surrogate_pair_costs_no_row(log: CallLog) -> None:
     log.append(replace(CALL, prompt="half of one: \ud83d", answer="whole: \U0001f600"))
     log.close()

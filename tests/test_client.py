@@ -24,7 +24,7 @@ from fake_openai import FakeOpenAI, Scripted, error
 from pydantic import BaseModel
 
 import swsllm_nb
-from swsllm_nb.notebook.calls import Call, Whereabouts
+from swsllm_nb.notebook.calls import Call, CallLog, Whereabouts, log_path
 from swsllm_nb.notebook.client import OtherHost, build_client, trouble_of
 from swsllm_nb.notebook.connection import Connection
 from swsllm_nb.notebook.errors import explain
@@ -248,6 +248,26 @@ def test_a_stream_left_half_read_is_interrupted_however_it_is_left(rig: Rig) -> 
     del unread
     gc.collect()
     assert [call.status for call in rig.calls] == ["interrupted"] * 3
+
+
+def test_a_stream_that_is_open_when_the_interpreter_ends_has_its_row(own_folders: Path) -> None:
+    script = (
+        "import sys, weakref\n"
+        "class Early: pass\n"
+        "early = Early()\n"
+        "if sys.argv[2] == 'early': weakref.finalize(early, print)\n"
+        "import swsllm_nb\n"
+        "stream = swsllm_nb.client(sys.argv[1], 'sk-some-key').chat.completions.create(\n"
+        "    model='gpt-4o-mini', messages=[{'role': 'user', 'content': 'Hi'}], stream=True)\n"
+        "next(stream)\n"
+    )
+    root = Path(swsllm_nb.__file__).parents[1]
+    with FakeOpenAI(default=Scripted(text="One two three", hang="mid stream")) as server:
+        for when in ("early", "late"):
+            command = [sys.executable, "-c", script, server.base_url, when]
+            subprocess.run(command, check=True, timeout=60, cwd=root)
+        log = CallLog(log_path(Connection(server.base_url, "sk-some-key", "")))
+    assert list(log.frame()["status"]) == ["interrupted"] * 2
 
 
 def test_nobody_at_the_address_is_a_failed_row() -> None:

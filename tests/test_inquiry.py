@@ -225,7 +225,7 @@ def test_several_models_answer_side_by_side(connected: FakeOpenAI, shell: Intera
     assert [request.body["model"] for request in connected.requests].count("gpt-4o") == 1
     assert [type(answer) for answer in answers] == [Answer, Answer]
     assert all(answer.seconds > 0 for answer in answers)
-    assert cell.shown.count("Hello from the stub") == 2
+    assert cell.last_output["text/html"].count("Hello from the stub") == 2
 
 
 def test_of_several_models_one_that_fails_does_not_take_the_other_with_it(

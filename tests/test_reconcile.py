@@ -96,7 +96,7 @@ def test_calls_of_every_kind_add_up_to_what_the_proxy_charged(
     upstream.answers.append(Scripted(status=400, body="no"))
     with pytest.raises(openai.APIStatusError):
         ask(course)
-    asyncio.run(_cancelled(course))
+    asyncio.run(_cancelled(course, upstream))
     wait_until(lambda: not course.reconcile()._in_state("held"))
     found = course.reconcile()
     assert_whole(found, course)
@@ -106,12 +106,14 @@ def test_calls_of_every_kind_add_up_to_what_the_proxy_charged(
     proxy.assert_adds_up()
 
 
-async def _cancelled(course: Course) -> None:
+async def _cancelled(course: Course, upstream: FakeOpenAI) -> None:
     client = course.async_client()
+    upstream.answers.append(Scripted(wait_before_headers=0.2))
+    asked = len(upstream.requests)
     task = asyncio.create_task(
         client.chat.completions.create(model="gpt-4o-mini", messages=MESSAGES)  # type: ignore[arg-type]
     )
-    await asyncio.sleep(0.01)
+    await asyncio.to_thread(upstream.wait_for_requests, asked + 1)
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task

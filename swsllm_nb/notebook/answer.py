@@ -1,15 +1,20 @@
 """A question and its answer, as values."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from swsllm_nb.money import PICO_PER_USD
-from swsllm_nb.notebook.display import LiveAnswer, footnote, show_table
+from swsllm_nb.notebook.display import LiveAnswer
+from swsllm_nb.notebook.footnotes import footnote
+from swsllm_nb.notebook.side_by_side import Column, show_table
 from swsllm_nb.wire import Usage
 
-__all__ = ["Answer", "Answers", "Question"]
+if TYPE_CHECKING:
+    from swsllm_nb.notebook.errors import CallFailed
+
+__all__ = ["Answer", "Answers", "Question", "show_side_by_side"]
 
 
 @dataclass(frozen=True)
@@ -94,7 +99,29 @@ class Answers(list[Answer]):
 
     def _ipython_display_(self) -> None:
         if self._painted_in is None or self._painted_in != _running_cell():
-            show_table([answer.model for answer in self], self)
+            show_side_by_side([answer.model for answer in self], self)
+
+
+def show_side_by_side(models: Sequence[str], outcomes: "Sequence[Answer | CallFailed]") -> None:
+    """One table of what each model answered, or of why it did not."""
+    show_table([_column(*pair) for pair in zip(models, outcomes, strict=True)])
+
+
+def _column(model: str, outcome: "Answer | CallFailed") -> Column:
+    answer, failure = (
+        (outcome, "") if isinstance(outcome, Answer) else (outcome.partial, str(outcome))
+    )
+    if answer is None:
+        return Column(model, failure=failure)
+    return Column(
+        model=answer.model,
+        text=answer.text,
+        seconds=answer.seconds,
+        usage=answer.usage,
+        cost_pico=answer.cost_pico,
+        cost_source=answer.cost_source,
+        failure=failure,
+    )
 
 
 def _running_cell() -> int | None:

@@ -6,8 +6,11 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
+from operator import itemgetter
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
@@ -17,6 +20,7 @@ from swsllm_nb.notebook.frames import calls_frame
 from swsllm_nb.notebook.language import say
 from swsllm_nb.notebook.logfile import FILE_ERRORS, LogFile
 from swsllm_nb.notebook.rows import COLUMNS, Call, Row, Whereabouts, call_of, row_of, this_process
+from swsllm_nb.notebook.worker import Worker
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,13 +60,17 @@ class CallLog:
         self._file = LogFile(path, COLUMNS)
         self._tell = tell
         self._told = False
+        self._arrived: SimpleQueue[dict[str, Row]] = SimpleQueue()
+        self._bell: SimpleQueue[None] = SimpleQueue()
         self._lock = threading.Lock()
-        self._writing = threading.Lock()
-        self._arrived = threading.Event()
-        self._closing = threading.Event()
         self._pending: dict[str, Row] = {}
-        self._writer: threading.Thread | None = None
-        self._registered = False
+        self._writing = threading.Lock()
+        self._closing = threading.Event()
+        self._writer = Worker(
+            "swsllm-call-log", self._write_until_idle, lambda: not self._bell.empty()
+        )
+        self._exiting = False
+        atexit.register(self._exit)
 
     def append(self, call: Call) -> str:
         """Takes a row, returns at once, and gives the row's id."""
@@ -74,12 +82,13 @@ class CallLog:
 
     def put(self, calls: Mapping[str, Call]) -> None:
         """Writes rows anew, by their ids; returns at once."""
-        rows = {row_id: row_of(row_id, call) for row_id, call in calls.items()}
-        with self._lock:
-            self._pending |= rows
-            if self._writer is None or not self._writer.is_alive():
-                self._start_writer()
-            self._arrived.set()
+        # No lock is waited for: the collector may file the row of a stream at any moment.
+        self._arrived.put({row_id: row_of(row_id, call) for row_id, call in calls.items()})
+        self._bell.put(None)
+        if self._exiting:
+            self._write()
+        else:
+            self._writer.wake()
 
     def calls(self) -> dict[str, Call]:
         """Every call of this account from this machine by its row's id, oldest first."""
@@ -118,57 +127,66 @@ class CallLog:
                         "einmal versuchen.",
                     )
                 ) from None
+            pending = self._take()
             with self._lock:
-                cleared = len(written | self._pending.keys())
                 self._pending.clear()
-            return cleared
+            return len(written | pending.keys())
 
     def close(self) -> None:
         """Writes what is pending, waiting for other kernels at most for seconds.
 
         Runs by itself when the interpreter ends; the log may be used again.
         """
-        with self._lock:
-            writer = self._writer
-        if writer:
-            self._closing.set()
-            self._arrived.set()
-            writer.join(_EXIT_SECONDS)
-            self._closing.clear()
+        self._closing.set()
+        self._bell.put(None)
+        self._writer.join(_EXIT_SECONDS)
+        self._closing.clear()
         self._write()
-        atexit.unregister(self.close)
-        self._registered = False
 
     def _rows(self) -> list[Row]:
         # Pending first: what is written in between is then in both, and counted once by its id.
-        with self._lock:
-            pending = dict(self._pending)
+        pending = self._take()
         try:
             written = self._file.read()
         except FILE_ERRORS as error:
             self._tell_once(error)
             written = []
-        rows = {row[0]: row for row in written} | pending
-        return sorted(rows.values(), key=lambda row: row[1])
+        rest = (row for row in written if row[0] not in pending) if pending else written
+        return sorted((*rest, *pending.values()), key=itemgetter(1))
+
+    def _exit(self) -> None:
+        # Streams that are open still are filed after this, where their finalizer is older.
+        self._exiting = True
+        self.close()
+
+    def _take(self) -> dict[str, Row]:
+        """What is pending, with what has arrived by now."""
+        with self._lock:
+            with suppress(Empty):
+                while True:
+                    self._pending |= self._arrived.get_nowait()
+            return dict(self._pending)
 
     def _write_until_idle(self) -> None:
         """Ends after a second without rows, so that a forgotten log holds no thread."""
-        while True:
-            self._arrived.wait(_IDLE_SECONDS)
-            self._closing.wait(_GATHER_SECONDS)
-            with self._lock:
-                if not self._arrived.is_set() or self._closing.is_set():
-                    self._writer = None
-                    return
-                self._arrived.clear()
-            self._write()
+        with suppress(Empty):
+            while not self._closing.is_set():
+                self._bell.get(timeout=_IDLE_SECONDS)
+                self._closing.wait(_GATHER_SECONDS)
+                self._silence()
+                if not self._closing.is_set():
+                    self._write()
+
+    def _silence(self) -> None:
+        with suppress(Empty):
+            while True:
+                self._bell.get_nowait()
 
     def _write(self) -> None:
         if not self._writing.acquire(timeout=_EXIT_SECONDS):
             return
         try:
-            with self._lock:
-                batch = dict(self._pending)
+            batch = self._take()
             if batch:
                 self._file.write(list(batch.values()))
             with self._lock:
@@ -180,20 +198,6 @@ class CallLog:
             self._tell_once(error)
         finally:
             self._writing.release()
-
-    def _start_writer(self) -> None:
-        if not self._registered:
-            self._registered = True
-            atexit.register(self.close)
-        writer = threading.Thread(
-            target=self._write_until_idle, name="swsllm-call-log", daemon=True
-        )
-        try:
-            writer.start()
-        except RuntimeError:
-            # No thread can be had, as when the interpreter ends: ``close`` writes the rows.
-            return
-        self._writer = writer
 
     def _tell_once(self, error: Exception) -> None:
         if not self._told:

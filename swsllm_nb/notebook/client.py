@@ -64,11 +64,12 @@ class _Home:
 
     def __init__(self, connection: Connection) -> None:
         self._url = httpx2.URL(connection.base_url)
+        self._origin = self._url.origin
         self._key = connection.key
 
     def check(self, request: httpx2.Request) -> None:
         """Raises OtherHost, unless a key of another's was given for the other host."""
-        if request.url.origin == self._url.origin:
+        if request.url.origin == self._origin:
             return
         sent = (str(request.url), *request.headers.values())
         if "authorization" in request.headers and not any(self._key in text for text in sent):
@@ -95,10 +96,9 @@ class RecordingClient(openai.DefaultHttpxClient):
     """
 
     def __init__(self, recorder: Recorder, home: _Home) -> None:
-        # The hook sees where a redirect leads.
+        # The hook is asked before anything is sent, and again where a redirect leads.
         super().__init__(headers=_HEADERS, event_hooks={"request": [home.check]})
         self._recorder = recorder
-        self._home = home
         self._here = threading.local()
 
     @contextmanager
@@ -113,7 +113,6 @@ class RecordingClient(openai.DefaultHttpxClient):
     def send(
         self, request: httpx2.Request, *, stream: bool = False, **options: Any
     ) -> httpx2.Response:
-        self._home.check(request)
         ticket: Ticket | None = getattr(self._here, "ticket", None)
         if ticket and ticket.stopped:
             raise OpenAIError("The call was stopped before it was tried again.")
@@ -146,12 +145,10 @@ class AsyncRecordingClient(openai.DefaultAsyncHttpxClient):
     def __init__(self, recorder: Recorder, home: _Home) -> None:
         super().__init__(headers=_HEADERS, event_hooks={"request": [home.check_async]})
         self._recorder = recorder
-        self._home = home
 
     async def send(
         self, request: httpx2.Request, *, stream: bool = False, **options: Any
     ) -> httpx2.Response:
-        self._home.check(request)
         steps = self._recorder.steps(request)
         try:
             sent = next(steps)

@@ -32,10 +32,11 @@ def calls_frame(stored: Mapping[str, Sequence[Any]]) -> "pd.DataFrame":
             pico = stored.get(name.replace("_usd", "_pico"), ())
             columns[name] = pd.Series([_usd(amount) for amount in pico], dtype="float64")
         elif name == "at":
-            columns[name] = pd.to_datetime(list(stored.get(name, ())), unit="us", utc=True)
+            moments = pd.to_datetime(list(stored.get(name, ())), unit="us", utc=True)
+            columns[name] = moments.as_unit("us")
         else:
             columns[name] = pd.Series(list(stored.get(name, ())), dtype=dtype)
-    return pd.DataFrame(columns).astype(dict(CALL_COLUMNS))
+    return pd.DataFrame(columns)
 
 
 def ledger_frame(calls: Sequence[tuple[str, "LedgerCall"]]) -> "pd.DataFrame":

@@ -8,7 +8,7 @@ from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_
 from IPython.core.magic_arguments import magic_arguments
 
 from swsllm_nb.notebook import commands
-from swsllm_nb.notebook.answer import Answer, Answers
+from swsllm_nb.notebook.answer import Answer, Answers, show_side_by_side
 from swsllm_nb.notebook.cells import cell_transformer
 from swsllm_nb.notebook.desk import Desk
 from swsllm_nb.notebook.errors import CallFailed, Interrupted, LLMError, looks_like_key
@@ -87,7 +87,7 @@ class CourseMagics(Magics):
         commands.run(self.desk, line)
 
     def _shown_answer(self, inquiry: Any) -> Answer | Answers:
-        from swsllm_nb.notebook.display import LiveAnswer, show_table
+        from swsllm_nb.notebook.display import LiveAnswer
 
         quiet = inquiry.options.quiet
         live = None if quiet else LiveAnswer()
@@ -105,7 +105,7 @@ class CourseMagics(Magics):
             answer.hush() if live is None else answer.paint(live)
             return answer
         if not quiet:
-            show_table([question.model for question in inquiry.questions], outcomes)
+            show_side_by_side([question.model for question in inquiry.questions], outcomes)
         answers.hush()
         for each in outcomes:
             if isinstance(each, CallFailed):

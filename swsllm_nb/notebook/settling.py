@@ -1,12 +1,13 @@
 """What a call cost that was stopped or broke off is asked of the proxy afterwards, and filed."""
 
-import threading
 import time
 from collections.abc import Callable
+from queue import Empty, SimpleQueue
 from typing import Final
 
 from swsllm_nb.notebook.calls import Call, CallLog
 from swsllm_nb.notebook.ledger import LedgerCall, settled
+from swsllm_nb.notebook.worker import Worker
 
 __all__ = ["NoLedger", "Settler"]
 
@@ -30,66 +31,61 @@ class Settler:
     def __init__(self, log: CallLog, fetch: Callable[[Call], LedgerCall | None]) -> None:
         self._log = log
         self._fetch = fetch
-        self._lock = threading.Lock()
-        self._changed = threading.Event()
+        self._arrived: SimpleQueue[tuple[str, Call] | None] = SimpleQueue()
         self._open: dict[str, _OpenRow] = {}
-        self._thread: threading.Thread | None = None
         self._ended = False
+        self._thread = Worker("swsllm-settler", self._run, lambda: not self._arrived.empty())
 
     def add(self, row_id: str, call: Call) -> None:
         """Settles the log's row as soon as the proxy knows its cost; returns at once."""
-        with self._lock:
-            if self._ended:
-                return
-            self._open[row_id] = _OpenRow(call)
-            self._changed.set()
-            if self._thread is None or not self._thread.is_alive():
-                thread = threading.Thread(target=self._run, name="swsllm-settler", daemon=True)
-                try:
-                    thread.start()
-                except RuntimeError:
-                    return  # as when the interpreter ends; ``reconcile`` will settle it
-                self._thread = thread
+        if not self._ended:
+            self._arrived.put((row_id, call))
+            self._thread.wake()
 
     def close(self) -> None:
         """Asks no more."""
-        with self._lock:
-            self._ended = True
-            self._open.clear()
-            self._changed.set()
+        self._ended = True
+        self._arrived.put(None)
 
     def _run(self) -> None:
-        while True:
-            with self._lock:
+        while not self._ended:
+            due_at = min((row.due_at for row in self._open.values()), default=0.0)
+            try:
+                # Without open rows it waits for none either.
+                seconds = max(0.0, due_at - time.monotonic())
+                arrived = self._arrived.get(block=bool(seconds), timeout=seconds)
+            except Empty:
                 if not self._open:
-                    self._thread = None
                     return
-                self._changed.clear()
-                due_at = min(row.due_at for row in self._open.values())
-            if self._changed.wait(max(0.0, due_at - time.monotonic())):
+                self._ask_due()
                 continue
-            with self._lock:
-                now = time.monotonic()
-                due = {name: row for name, row in self._open.items() if row.due_at <= now}
-            for row_id, row in due.items():
-                self._ask(row_id, row)
+            if arrived is not None:
+                row_id, call = arrived
+                self._open[row_id] = _OpenRow(call)
+        self._open.clear()
 
-    def _ask(self, row_id: str, row: "_OpenRow") -> None:
+    def _ask_due(self) -> None:
+        now = time.monotonic()
+        for row_id, row in list(self._open.items()):
+            if row.due_at <= now and not self._ended:
+                if self._is_settled(row_id, row.call) or now > row.gives_up_at:
+                    del self._open[row_id]
+                else:
+                    row.wait_longer()
+
+    def _is_settled(self, row_id: str, call: Call) -> bool:
         try:
-            known = self._fetch(row.call)
+            known = self._fetch(call)
         except NoLedger:
             self.close()
-            return
+            return True
         except Exception:
             # No network, or a key that was replaced: later it may be there again.
-            known = None
-        if known is not None and known.cost_pico is not None:
-            self._log.put({row_id: settled(row.call, known)})
-            row.gives_up_at = 0.0
-        row.wait_longer()
-        if time.monotonic() > row.gives_up_at:
-            with self._lock:
-                self._open.pop(row_id, None)
+            return False
+        if known is None or known.cost_pico is None:
+            return False
+        self._log.put({row_id: settled(call, known)})
+        return True
 
 
 class _OpenRow:

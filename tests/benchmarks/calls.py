@@ -6,8 +6,12 @@ The stub is a process of its own: plain answers at once, streams of 20 chunks ei
 a quick model would, one every 5 ms. All ways are interleaved in one run; printed are the median
 of each and its ratio to the bare client. The aim is at most 1.10. All streams ask for usage:
 without it nobody would know what a call cost.
+
+Then the log alone: a row of 1 kB of text appended (at most 100 µs of the call's time), and
+``log()`` of 10,000 such rows (at most 0.2 s).
 """
 
+import json
 import os
 import statistics
 import subprocess
@@ -21,6 +25,14 @@ from typing import Any
 HERE = Path(__file__).parents[1]
 MODEL = "gpt-4o-mini"
 MESSAGES: list[Any] = [{"role": "user", "content": "What is a token?"}]
+
+ANSWER = json.dumps(
+    {
+        "model": "gpt-4o-mini-2024-07-18",
+        "choices": [{"index": 0, "message": {"content": "word " * 200}, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 12, "completion_tokens": 200},
+    }
+).encode()
 
 STUB = """
 import sys, time
@@ -101,6 +113,31 @@ def measure(title: str, wait_seconds: float, calls: int) -> list[str]:
     return lines
 
 
+def measure_log(rows: int = 10_000) -> list[str]:
+    from swsllm_nb.notebook.calls import CallLog, Whereabouts
+    from swsllm_nb.notebook.exchange import Exchange
+
+    body = {"model": MODEL, "messages": MESSAGES}
+    exchange = Exchange(body, Whereabouts())
+    exchange.begin(200, {})
+    exchange.feed(ANSWER)
+    exchange.end()
+    call = exchange.call("complete")
+    with tempfile.TemporaryDirectory() as folder:
+        log = CallLog(Path(folder) / "log.sqlite3")
+        appended = [timed(lambda: log.append(call)) for _ in range(rows)]
+        log.close()
+        assert len(log.frame()) == rows
+        shown = [timed(log.frame) for _ in range(10)]
+    rest = statistics.quantiles(appended, n=100)[98] * 1e6
+    median, longest = statistics.median(shown), max(shown)
+    return [
+        "the log",
+        f"  append a row  {statistics.median(appended) * 1e6:6.1f} µs, 99 of 100 in {rest:.1f} µs",
+        f"  log() of {rows:,} rows  {median:.3f} s, longest {longest:.3f} s",
+    ]
+
+
 def main(calls: int = 200) -> None:
     with tempfile.TemporaryDirectory() as home:
         os.environ.update(XDG_DATA_HOME=home, IPYTHONDIR=home)
@@ -108,6 +145,7 @@ def main(calls: int = 200) -> None:
         with Path(os.devnull).open("w") as sys.stdout:
             lines = measure("20 chunks at once", 0, calls)
             lines += measure("20 chunks, one every 5 ms", 0.005, calls)
+        lines += measure_log()
         sys.stdout = printed
     print(f"medians of {calls}, interleaved")
     print("\n".join(lines))
