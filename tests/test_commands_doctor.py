@@ -48,7 +48,7 @@ def test_on_the_real_proxy_all_is_well(
     assert "agrees with the server's" in finding(cell.shown, "clock")
     assert "doctor: $0.00 spent, $5.00 of $5.00 left" in finding(cell.shown, "account")
     assert "gpt-4o-mini is there until 2027-01-14" in finding(cell.shown, "model")
-    assert "0 calls, " in finding(cell.shown, "log")
+    assert "calls: 0, " in finding(cell.shown, "log")
     assert "swsllm-nb 0." in finding(cell.shown, "versions")
     assert key not in cell.shown
 

@@ -126,16 +126,24 @@ def test_asking_keeps_to_the_limit_that_is_set_and_to_one_model(
     connected: FakeOpenAI, shell: InteractiveShell
 ) -> None:
     Cell(shell, "1 / 0")
-    Cell(shell, "%llm set model=gpt-4o,gpt-4o-mini json=on").result.raise_error()
+    Cell(shell, "%llm set model=gpt-4o,gpt-4o-mini json=on max-tokens=5").result.raise_error()
     Cell(shell, "%llm explain --ask").result.raise_error()
     (request,) = connected.requests
     assert request.body["model"] == "gpt-4o"
     assert "response_format" not in request.body
+    assert request.body["max_tokens"] == 500
     Cell(shell, "%llm set max-cost=0.000001").result.raise_error()
     Cell(shell, "1 / 0")
     cell = Cell(shell, "%llm explain --ask")
     assert isinstance(cell.error, LLMError)
     assert len(connected.requests) == 1
+
+
+def test_a_key_in_the_line_that_failed_is_not_shown_again(shell: InteractiveShell) -> None:
+    Cell(shell, f"int('{KEY}')")
+    shown = Cell(shell, "%llm explain").shown
+    assert "ValueError" in shown
+    assert KEY not in shown
 
 
 def test_a_long_message_and_a_deep_recursion_are_cut(

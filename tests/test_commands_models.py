@@ -92,16 +92,18 @@ def test_what_is_gone_and_what_soon_will_be_is_said_in_words_and_stands_last(
 
     connected.pages["/models"] = {
         "data": [
-            model("gpt-gone", -3, "gpt-new"),
+            model("gpt-late", -3, "gpt-new"),
             model("gpt-soon", 10, "gpt-new"),
             model("gpt-stays", 2000, None),
         ]
     }
-    soon, stays, gone = rows(Cell(shell, "%llm models").last_output["text/plain"])
+    late, soon, stays, gone = rows(Cell(shell, "%llm models").last_output["text/plain"])
+    assert f"{day(-3)}, and answers here still" in late
     assert f"SOON GONE: {day(10)}, in 10 days, then gpt-new" in soon
     assert f"{day(2000)}" in stays
-    assert "GONE" not in stays
-    assert f"GONE since {day(-3)}, then gpt-new" in gone
+    assert "GONE" not in stays + late
+    assert gone.startswith("o3-mini, o3-mini-2025-01-31")
+    assert "GONE since 2026-10-23, then gpt-5.6-sol" in gone
 
 
 def test_a_model_says_which_options_it_does_not_take(shell: InteractiveShell) -> None:

@@ -201,7 +201,7 @@ def _models(desk: Desk, course: Course) -> Iterator[Finding]:
             missing = say("is not on the server's list", "steht nicht auf der Liste des Servers")
             yield Finding(label, False, f"{name} {missing}", choose)
             continue
-        gone = offer.is_gone(today) and not offer.served_by
+        gone = offer.is_gone(today)
         yield Finding(label, not gone, f"{name} {_until(offer)}", choose if gone else "")
 
 
@@ -223,4 +223,4 @@ def _log(course: Course) -> Finding:
         )
         return Finding("log", False, f"{path}: {error}", lasts)
     count = len(course.log())
-    return Finding("log", True, say(f"{count:,} calls, {path}", f"{count:,} Aufrufe, {path}"))
+    return Finding("log", True, say(f"calls: {count:,}, {path}", f"Aufrufe: {count:,}, {path}"))

@@ -86,8 +86,9 @@ def _days(frame: "pd.DataFrame") -> str:
 
 def _table(frame: "pd.DataFrame") -> Iterator[str]:
     model, calls = say("model", "Modell"), say("calls", "Aufrufe")
-    cost, total = say("cost", "Kosten"), say("together", "zusammen")
-    yield f"| {model} | {calls} | Tokens | {cost} |"
+    tokens, cost = say("tokens", "Tokens"), say("cost", "Kosten")
+    total = say("together", "zusammen")
+    yield f"| {model} | {calls} | {tokens} | {cost} |"
     yield "|---|---|---|---|"
     sums = [_sum(str(name), calls_of) for name, calls_of in frame.groupby("model")]
     if len(sums) > 1:

@@ -1,8 +1,8 @@
 """The models that can be asked: as the server says, else as the packaged catalogue does."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, Self
 
@@ -19,7 +19,10 @@ _TOKENS_PER_PRICE: Final = 1_000_000
 
 @dataclass(frozen=True)
 class Offer:
-    """A model as its table row needs it; prices are USD per million tokens, as text."""
+    """A model as its table row needs it; prices are USD per million tokens, as text.
+
+    ``is_listed`` is whether the server has it today, ``tells_price`` whether it says for how much.
+    """
 
     names: tuple[str, ...]
     input_usd: str | None = None
@@ -30,6 +33,7 @@ class Offer:
     shutdown_date: date | None = None
     successor: str | None = None
     served_by: str | None = None
+    is_listed: bool = False
     tells_price: bool = False
 
     @classmethod
@@ -52,7 +56,8 @@ class Offer:
         """What the server says of a model; what it does not say is filled in from the package."""
         known = default_catalogue().find(row["id"])
         if not isinstance(row.get("input_usd_per_million"), str):
-            return cls.packaged(known) if known else cls(names=(row["id"],))
+            offer = cls.packaged(known) if known else cls(names=(row["id"],))
+            return replace(offer, is_listed=True)
         input_usd = row["input_usd_per_million"]
         return cls(
             names=(*(str(alias) for alias in row.get("aliases") or ()), row["id"]),
@@ -64,11 +69,13 @@ class Offer:
             shutdown_date=_day(row.get("shutdown_date")),
             successor=row.get("successor"),
             served_by=row.get("served_by"),
+            is_listed=True,
             tells_price=True,
         )
 
     def is_gone(self, today: date) -> bool:
-        return self.shutdown_date is not None and self.shutdown_date <= today
+        over = self.shutdown_date is not None and self.shutdown_date <= today
+        return over and not self.is_listed
 
     def order(self, today: date) -> tuple[bool, Decimal, str]:
         """Those that are gone last, the cheap before the dear, the unknown after them."""
@@ -86,9 +93,12 @@ def packaged_offers() -> tuple[list[Offer], str]:
 
 
 def offers_of(course: Course) -> tuple[list[Offer], str]:
-    """The models, and a sentence on where that is known from."""
+    """The models, and a sentence on where that is known from.
+
+    With those of the package that have ended since and that the server has no longer.
+    """
     packaged, ours = packaged_offers()
-    where = course.connection.base_url
+    where, today = course.connection.base_url, datetime.now(UTC).date()
     try:
         told = course.models()
     except CallFailed as failure:
@@ -98,7 +108,9 @@ def offers_of(course: Course) -> tuple[list[Offer], str]:
         return packaged, f"{ours}: {lists_none}."
     offers = [Offer.told(row) for row in told]
     if all(offer.tells_price for offer in offers):
-        return offers, say(f"{where} says so.", f"So sagt es {where}.")
+        names = {name for offer in offers for name in offer.names}
+        ended = [each for each in packaged if each.is_gone(today) and not names & {*each.names}]
+        return [*offers, *ended], say(f"{where} says so.", f"So sagt es {where}.")
     return offers, say(
         f"The models are those of {where}, which tells no prices. {ours}.",
         f"Die Modelle sind die von {where}, das keine Preise nennt. {ours}.",

@@ -2,22 +2,25 @@
 
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
+from swsllm_nb.catalogue import default_catalogue
 from swsllm_nb.money import show_cost
 from swsllm_nb.notebook.answer import Answer
 from swsllm_nb.notebook.commands.line import taken
 from swsllm_nb.notebook.desk import Desk
-from swsllm_nb.notebook.errors import Interrupted, LLMError, looks_like_key
+from swsllm_nb.notebook.errors import Interrupted, LLMError, looks_like_key, scrub
 from swsllm_nb.notebook.estimate import estimate_of
 from swsllm_nb.notebook.inquiry import answers_of, inquiry_of
 from swsllm_nb.notebook.language import say, speaks_german
 from swsllm_nb.notebook.mistakes import mistake_of
 from swsllm_nb.notebook.options import Options
+from swsllm_nb.notebook.question import default_model
 from swsllm_nb.notebook.tracebacks import OwnLine, for_a_model, own_lines
 
 __all__ = ["show"]
+
+_ANSWER_TOKENS: Final = 500
 
 
 def show(desk: Desk, words: Sequence[str]) -> None:
@@ -36,7 +39,7 @@ def show(desk: Desk, words: Sequence[str]) -> None:
     if "--ask" in given.switches:
         _ask(desk, error, lines)
     else:
-        sys.stdout.write(_in_plain_words(error, lines))
+        sys.stdout.write(scrub(_in_plain_words(error, lines), desk.live_key))
 
 
 def _in_plain_words(error: BaseException, lines: Sequence[OwnLine]) -> str:
@@ -89,10 +92,12 @@ def _ask(desk: Desk, error: BaseException, lines: list[OwnLine]) -> None:
                 "gesendet.",
             )
         )
+    name = (desk.settings.models or (default_model(),))[0]
     # Raw: braces in code are no placeholders.
-    told = Options(raw=True, json=False, estimate=False, quiet=True, system=_system())
-    if desk.settings.models:
-        told = replace(told, models=desk.settings.models[:1])
+    told = Options(
+        models=(name,), system=_system(), max_tokens=_room_tokens(name), stop=(),
+        raw=True, json=False, estimate=False, quiet=True,
+    )  # fmt: skip
     inquiry = inquiry_of(desk, text, told)
     (question,) = inquiry.questions
     most_pico = estimate_of(question).max_cost_pico
@@ -111,6 +116,12 @@ def _ask(desk: Desk, error: BaseException, lines: list[OwnLine]) -> None:
     (answer,) = answers_of(desk, inquiry, source="magic", paint=live.update)
     assert isinstance(answer, Answer)
     answer.paint(live)
+
+
+def _room_tokens(name: str) -> int:
+    """The answer's longest; a model that thinks needs room for that too."""
+    model = default_catalogue().find(name)
+    return max(_ANSWER_TOKENS, model.floor_cap_tokens) if model else _ANSWER_TOKENS
 
 
 def _system() -> str:

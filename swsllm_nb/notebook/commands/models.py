@@ -80,6 +80,8 @@ def _until(offer: Offer, today: date) -> str:
     if offer.served_by:
         return say(f"{day}: served by {offer.served_by}", f"{day}: es antwortet {offer.served_by}")
     days = (day - today).days
+    if days <= 0 and offer.is_listed:
+        return say(f"{day}, and answers here still", f"{day}, und antwortet hier noch")
     if days <= 0:
         return say(f"GONE since {day}", f"WEG seit {day}") + after
     if days <= _SOON_DAYS:

@@ -24,7 +24,8 @@ def show(desk: Desk, words: Sequence[str]) -> None:
     if "--out" in given.values:
         _write(Path(given.values["--out"]), text)
         return
-    show_html(clean_html(text.removeprefix(MARK)), text)
+    shown = text.removeprefix(MARK).lstrip()
+    show_html(clean_html(shown), shown)
 
 
 def _write(path: Path, text: str) -> None:
