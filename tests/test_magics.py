@@ -128,9 +128,12 @@ FAULTS = {
     "no money": (
         Scripted(
             status=429,
-            body=error(f"$0.02 are left ({KEY}); ask the teaching staff.", "insufficient_quota"),
+            body=error(f"$0.02 are left ({KEY})", "insufficient_quota"),
         ),
-        "CallFailed: $0.02 are left ((your key)); ask the teaching staff.",
+        (
+            "CallFailed: Your budget does not cover this call (429). The server says: "
+            "$0.02 are left ((your key)). For more, ask the teaching staff."
+        ),
     ),
     "server fault": (
         Scripted(status=500, body="boom", headers={"x-should-retry": "false"}),

@@ -30,6 +30,8 @@ def cell_transformer(name: str) -> Callable[[list[str]], list[str]]:
             return [*lines[:first], call, *lines[first + 1 :]]
         return lines
 
+    # So that a terminal, which asks whether a cell is complete, waits for the lines below %%llm.
+    transform.has_side_effects = True  # type: ignore[attr-defined]
     return transform
 
 

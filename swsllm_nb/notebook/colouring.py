@@ -39,11 +39,14 @@ def coloured(code: str, language: str, until: float) -> str | None:
 
 
 def _tokens(code: str, lexer: "Lexer", until: float) -> Iterator[tuple[Any, str]]:
-    from pygments.token import Text
+    from pygments.token import Name, Punctuation, Text, Whitespace
 
+    # Themes give them the colour of the text, and they are the half of all elements, each of
+    # which a browser lays out anew at each repaint.
+    colourless = (Name, Punctuation, Whitespace)
     done = 0
     for kind, text in lexer.get_tokens(code[:CODE_CHARACTERS]):
-        yield kind, text
+        yield Text if kind in colourless else kind, text
         done += len(text)
         if time.monotonic() > until:
             break

@@ -18,12 +18,18 @@ PAINTED_PER_SECOND: Final = 100_000
 """Characters of HTML: an answer of 20 kB is painted about three times a second, a longer one less
 often, so that neither the browser nor the connection to it falls behind."""
 
+FORMULAS_WHILE_IT_COMES: Final = 8
+"""Each is typeset anew at each repaint, which takes a browser about 5 ms; the rest wait as text."""
+
 # Outside JupyterLab its variables are unknown and the text takes the colour around it.
 COLOUR: Final = "var(--jp-content-font-color2, var(--vscode-descriptionForeground, inherit))"
 STYLE: Final = f"color: {COLOUR}; font-size: 0.85em; margin-top: 0.6em"
 FAILED_STYLE: Final = (
     f"{STYLE}; border-left: 3px solid var(--jp-error-color1, #d32f2f); padding-left: 0.6em"
 )
+
+
+ERASE_LINE: Final = "\x1b[K"
 
 
 class LiveAnswer:
@@ -44,7 +50,7 @@ class LiveAnswer:
         started_at = self._clock()
         if not text or text == self._painted or started_at < self._next_at:
             return
-        painted = self._screen.show(text, "", STYLE)
+        painted = self._screen.show(text, "", STYLE, formulas=FORMULAS_WHILE_IT_COMES)
         painted_at = self._clock()
         pause = max(
             REPAINT_SECONDS,
@@ -52,6 +58,10 @@ class LiveAnswer:
             painted / PAINTED_PER_SECOND,
         )
         self._painted, self._next_at = text, painted_at + pause
+
+    def notice(self, line: str) -> None:
+        """Show a line where the answer will be, such as a countdown; an empty one takes it away."""
+        self._screen.notice(line)
 
     def finish(self, text: str, footnote: str) -> None:
         """Show the complete answer and its footnote."""
@@ -69,12 +79,12 @@ class _CellOutput:
     def __init__(self) -> None:
         self._handle: Any = None
 
-    def show(self, text: str, footnote: str, style: str) -> int:
+    def show(self, text: str, footnote: str, style: str, formulas: int | None = None) -> int:
         """Gives the characters of HTML that were sent."""
         from IPython.display import display
 
         # No text/markdown: JupyterLab would prefer it, and run the scripts in it.
-        html = _html(text, footnote, style)
+        html = _html(clean_html(text, formulas=formulas), footnote, style)
         plain = "\n".join(filter(None, (printable(text), printable(footnote))))
         bundle = {"text/html": html, "text/plain": plain}
         if self._handle is None:
@@ -83,21 +93,35 @@ class _CellOutput:
             self._handle.update(bundle, raw=True)
         return len(html)
 
+    def notice(self, line: str) -> None:
+        self.show("", line, STYLE)
+
 
 class _Print:
     """Standard output: only what is new is written."""
 
     def __init__(self) -> None:
         self._written = 0
+        self._noticed = False
 
-    def show(self, text: str, footnote: str, _style: str) -> int:
+    def show(self, text: str, footnote: str, _style: str, formulas: int | None = None) -> int:
         """Gives the characters that were written."""
+        del formulas
         written = printable(text[self._written :])
         self._written = len(text)
         if footnote:
             written += ("\n" if text else "") + printable(footnote) + "\n"
         write(written)
         return len(written)
+
+    def notice(self, line: str) -> None:
+        """On a terminal one line that is written over; elsewhere the first of a countdown."""
+        if sys.stderr.isatty():
+            sys.stderr.write(f"\r{ERASE_LINE}{printable(line)}")
+        elif line and not self._noticed:
+            sys.stderr.write(printable(line) + "\n")
+        self._noticed = bool(line)
+        sys.stderr.flush()
 
 
 def write(text: str) -> None:
@@ -107,10 +131,9 @@ def write(text: str) -> None:
     sys.stdout.flush()
 
 
-def _html(text: str, footnote: str, style: str) -> str:
+def _html(answer: str, footnote: str, style: str) -> str:
     line = f'<div class="swsllm-footnote" style="{style}">{escape(printable(footnote))}</div>'
-    shown = clean_html(text) + (line if footnote else "")
-    return f'<div class="swsllm {DOLLARS_CLASS}">{shown}</div>'
+    return f'<div class="swsllm {DOLLARS_CLASS}">{answer}{line if footnote else ""}</div>'
 
 
 def shows_html() -> bool:

@@ -36,7 +36,10 @@ REFUSED_COMMANDS: Final = frozenset(
 
 
 def enable_formulas(parser: "MarkdownIt") -> None:
-    """Formulas become spans of ``FORMULA_CLASS``, in which MathJax looks for them."""
+    """Formulas become spans of ``FORMULA_CLASS``, in which MathJax looks for them.
+
+    Where the environment of a rendering has ``formulas``, only so many do; the rest stay text.
+    """
     parser.inline.ruler.before("escape", "formula", _inline)
     parser.block.ruler.before(
         "fence", "formula", _block, {"alt": ["paragraph", "reference", "blockquote", "list"]}
@@ -94,5 +97,11 @@ def _block(state: "StateBlock", first_line: int, last_line: int, silent: bool) -
     return True
 
 
-def _render(_renderer: Any, tokens: Any, index: int, _options: Any, _env: Any) -> str:
-    return f'<span class="{FORMULA_CLASS}">{escape(tokens[index].content)}</span>'
+def _render(_renderer: Any, tokens: Any, index: int, _options: Any, env: Any) -> str:
+    shown = escape(tokens[index].content)
+    left = env.get("formulas")
+    if left is not None:
+        if left == 0:
+            return shown
+        env["formulas"] = left - 1
+    return f'<span class="{FORMULA_CLASS}">{shown}</span>'

@@ -59,17 +59,18 @@ def printable(text: str) -> str:
     return text.translate(PRINTABLE)
 
 
-def clean_html(markdown: str) -> str:
+def clean_html(markdown: str, *, formulas: int | None = None) -> str:
     r"""The markdown as HTML without scripts, styles, images or links inside the server.
 
     The fragment belongs in an element of ``DOLLARS_CLASS``: front ends take the text between two
-    dollar signs for a formula, in cleaned HTML too. ``\( … \)`` and ``\[ … \]`` are formulas.
-    What follows the 72,000th character (16,384 tokens are about as
-    long) is shown as plain text.
+    dollar signs for a formula, in cleaned HTML too. ``\( … \)`` and ``\[ … \]`` are formulas,
+    or the first ``formulas`` of them are. What follows the 72,000th character is shown
+    as plain text.
     """
     text = printable(markdown)
     head, rest = text[:MARKDOWN_CHARACTERS], text[MARKDOWN_CHARACTERS:]
-    rendered = _parser().render(head, {"colour_until": time.monotonic() + COLOURING_SECONDS})
+    limits = {"colour_until": time.monotonic() + COLOURING_SECONDS, "formulas": formulas}
+    rendered = _parser().render(head, limits)
     return _cleaner().clean(
         f'{rendered}<pre style="{CODE_STYLE}">{escape(rest)}</pre>' if rest else rendered
     )
