@@ -249,6 +249,34 @@ def test_a_stream_left_half_read_is_interrupted_however_it_is_left(rig: Rig) -> 
     assert [call.status for call in rig.calls] == ["interrupted"] * 3
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no process can send itself SIGINT there")
+@pytest.mark.parametrize(("stream", "place"), [(False, "before headers"), (True, "mid stream")])
+def test_an_interrupt_of_the_plain_client_leaves_its_row_and_tells_the_server(
+    rig: Rig, stream: bool, place: Any
+) -> None:
+    rig.server.answers.append(Scripted(text="One two", hang=place))
+    read = threading.Event()
+
+    def press() -> None:
+        rig.server.wait_for_requests(1)
+        if stream:
+            read.wait(10)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    def wait_for_the_answer() -> None:
+        for chunk in rig.create(stream=stream):
+            if chunk.choices[0].delta.content:
+                read.set()
+
+    button = threading.Thread(target=press)
+    button.start()
+    with pytest.raises(KeyboardInterrupt):
+        wait_for_the_answer()
+    button.join()
+    assert (rig.call.status, rig.call.cost_pico) == ("interrupted", None)
+    assert rig.server.client_left.wait(10)
+
+
 def test_a_stream_that_is_open_when_the_interpreter_ends_has_its_row(own_folders: Path) -> None:
     script = (
         "import sys, weakref\n"
