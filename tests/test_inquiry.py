@@ -330,6 +330,17 @@ def test_the_language_can_be_set(
     assert "Es gibt keine Frage" in Cell(shell, "%%llm\n ").shown
 
 
+def test_texts_can_be_kept_out_of_the_log(
+    connected: FakeOpenAI, shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SWSLLM_LOG_TEXTS", "on")
+    Cell(shell, "%llm set log-texts=off").result.raise_error()
+    Cell(shell, "%%llm\nHi").result.raise_error()
+    (row,) = swsllm_nb.log().to_dict("records")
+    assert (row["prompt"], row["answer"], row["status"]) == ("", "", "ok")
+    assert connected.requests
+
+
 def test_an_address_can_be_set_for_a_key_that_stands_alone(
     server: FakeOpenAI, shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,11 +2,12 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any, Final
 
 from swsllm_nb.money import show_cost
+from swsllm_nb.notebook.calls import TEXTS_VARIABLE
 from swsllm_nb.notebook.desk import Desk
 from swsllm_nb.notebook.errors import LLMError
 from swsllm_nb.notebook.language import LANGUAGE_VARIABLE, say
@@ -15,7 +16,11 @@ from swsllm_nb.notebook.options import Options, parse_setting
 __all__ = ["choose", "chosen"]
 
 _PER_CALL: Final = frozenset({"new", "estimate", "out", "schema", "chat"})
-_LANGUAGES: Final = ("de", "en")
+_VARIABLES: Final[Mapping[str, tuple[str, tuple[str, str]]]] = {
+    "language": (LANGUAGE_VARIABLE, ("de", "en")),
+    "log-texts": (TEXTS_VARIABLE, ("on", "off")),
+}
+"""Settings that live in the environment, with the two values that each may have."""
 
 
 def choose(desk: Desk, words: Sequence[str]) -> None:
@@ -33,8 +38,8 @@ def choose(desk: Desk, words: Sequence[str]) -> None:
         name = name.replace("_", "-").lower()
         if name == "base-url":
             desk.base_url = value or None
-        elif name == "language":
-            _set_language(value)
+        elif name in _VARIABLES:
+            _set_variable(name, value)
         else:
             settings = _with(settings, name, value)
     desk.settings = settings
@@ -57,32 +62,33 @@ def _with(settings: Options, name: str, value: str) -> Options:
     return replace(settings, **{field: getattr(told, field)})
 
 
-def _set_language(value: str) -> None:
-    if value and value not in _LANGUAGES:
+def _set_variable(name: str, value: str) -> None:
+    variable, (one, other) = _VARIABLES[name]
+    if value not in ("", one, other):
         raise LLMError(
             say(
-                f"The language is de or en, and {value!r} is neither.",
-                f"Die Sprache ist de oder en, und {value!r} ist keins von beiden.",
+                f"{name} is {one} or {other}, and {value!r} is neither.",
+                f"{name} ist {one} oder {other}, und {value!r} ist keins von beiden.",
             )
         )
-    # In the environment, so that what this notebook starts speaks it too.
+    # In the environment, so that it holds in what this notebook starts too.
     if value:
-        os.environ[LANGUAGE_VARIABLE] = value
+        os.environ[variable] = value
     else:
-        os.environ.pop(LANGUAGE_VARIABLE, None)
+        os.environ.pop(variable, None)
 
 
 def _names() -> list[str]:
     own = {"models": "model", "max_cost_pico": "max-cost"}
     names = (own.get(each.name, each.name.replace("_", "-")) for each in fields(Options))
-    return [*(name for name in names if name not in _PER_CALL), "base-url", "language"]
+    return [*(name for name in names if name not in _PER_CALL), "base-url", *_VARIABLES]
 
 
 def chosen(desk: Desk) -> dict[str, str]:
     """What is set in this notebook, by the names that ``%llm set`` takes."""
     told: dict[str, Any] = {
         "base-url": desk.base_url,
-        "language": os.environ.get(LANGUAGE_VARIABLE),
+        **{name: os.environ.get(variable) for name, (variable, _) in _VARIABLES.items()},
     }
     for each in fields(Options):
         value = getattr(desk.settings, each.name)
