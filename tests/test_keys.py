@@ -85,4 +85,5 @@ def test_a_long_text_is_looked_through_in_no_time() -> None:
         began_at = time.perf_counter()
         assert not looks_like_key(text)
         scrub(text)
-        assert time.perf_counter() - began_at < 2
+        # Squares of their lengths would be hours.
+        assert time.perf_counter() - began_at < 20
