@@ -34,7 +34,7 @@ def ask(
     client: "OpenAI",
     http_client: "RecordingClient",
     paint: Callable[[str], None],
-    notice: Callable[[str], None] | None = None,
+    notice: Callable[[str], None] | None,
 ) -> Answer:
     """Asks and waits; ``paint`` gets the text so far about 20 times a second, in this thread.
 
@@ -58,7 +58,7 @@ def ask_together(
     asked: Sequence[tuple[Question, Ticket]],
     client: "OpenAI",
     http_client: "RecordingClient",
-    notice: Callable[[str], None] | None = None,
+    notice: Callable[[str], None] | None,
 ) -> list[Answer | CallFailed]:
     """Asks several questions at once; gives each answer, or how it failed, in their order.
 

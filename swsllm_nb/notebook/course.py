@@ -71,23 +71,32 @@ class Course:
         return self._clients()[0]
 
     def ask(
-        self, question: Question, whereabouts: Whereabouts, paint: Callable[[str], None]
+        self,
+        question: Question,
+        whereabouts: Whereabouts,
+        paint: Callable[[str], None],
+        notice: Callable[[str], None] | None,
     ) -> Answer:
         """Asks and waits for the whole answer; ``paint`` gets the text so far.
 
-        Raises CallFailed, or Interrupted; both keep what had come.
+        ``notice`` gets a line while it waits to be asked again. Raises CallFailed, or Interrupted;
+        both keep what had come.
         """
         from swsllm_nb.notebook.asking import ask
 
-        return ask(question, Ticket(whereabouts), *self._clients(), paint)
+        return ask(question, Ticket(whereabouts), *self._clients(), paint, notice)
 
     def ask_several(
-        self, questions: Sequence[Question], whereabouts: Whereabouts
+        self,
+        questions: Sequence[Question],
+        whereabouts: Whereabouts,
+        notice: Callable[[str], None] | None,
     ) -> list[Answer | CallFailed]:
         """Asks at once and waits for all. Raises Interrupted, and then all are stopped."""
         from swsllm_nb.notebook.asking import ask_together
 
-        return ask_together([(each, Ticket(whereabouts)) for each in questions], *self._clients())
+        asked = [(each, Ticket(whereabouts)) for each in questions]
+        return ask_together(asked, *self._clients(), notice)
 
     def async_client(self) -> "AsyncOpenAI":
         """The openai library's client for ``await``; every attempt it makes lands in the log."""

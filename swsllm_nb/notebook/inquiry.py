@@ -99,9 +99,16 @@ def estimates_of(inquiry: Inquiry) -> Estimate | list[Estimate]:
 
 
 def answers_of(
-    desk: Desk, inquiry: Inquiry, *, source: str, paint: Callable[[str], None]
+    desk: Desk,
+    inquiry: Inquiry,
+    *,
+    source: str,
+    paint: Callable[[str], None],
+    notice: Callable[[str], None] | None = None,
 ) -> list[Answer | CallFailed]:
     """Send it and wait; of several models each gives an answer or its failure.
+
+    ``paint`` gets the text so far, ``notice`` a line while it waits to be asked again.
 
     One model's failure is raised: CallFailed, or Interrupted. LLMError where it may cost more than
     was allowed.
@@ -113,13 +120,13 @@ def answers_of(
     where = replace(desk.whereabouts, source=source, exercise=options.exercise or "")
     course = desk.course()
     if len(inquiry.questions) > 1:
-        outcomes = course.ask_several(inquiry.questions, where)
+        outcomes = course.ask_several(inquiry.questions, where, notice)
         read = [_read(each, options) if isinstance(each, Answer) else each for each in outcomes]
         desk.last = next((each for each in read if isinstance(each, Answer)), desk.last)
         return read
     (question,) = inquiry.questions
     try:
-        answer = course.ask(question, where, paint)
+        answer = course.ask(question, where, paint, notice)
     except (CallFailed, Interrupted) as failure:
         desk.last = failure.partial or desk.last
         raise

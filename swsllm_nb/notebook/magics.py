@@ -11,8 +11,9 @@ from swsllm_nb.notebook import commands
 from swsllm_nb.notebook.answer import Answer, Answers, show_side_by_side
 from swsllm_nb.notebook.cells import cell_transformer
 from swsllm_nb.notebook.desk import Desk
-from swsllm_nb.notebook.errors import CallFailed, Interrupted, LLMError, looks_like_key
+from swsllm_nb.notebook.errors import CallFailed, Interrupted, LLMError
 from swsllm_nb.notebook.inquiry import answers_of, estimates_of, inquiry_of
+from swsllm_nb.notebook.keys import hides_key, looks_like_key
 from swsllm_nb.notebook.language import say
 from swsllm_nb.notebook.options import Options, checked_name, parse_line, with_manual
 from swsllm_nb.notebook.schemas import checked_schema
@@ -93,7 +94,11 @@ class CourseMagics(Magics):
         live = None if quiet else LiveAnswer()
         try:
             outcomes = answers_of(
-                self.desk, inquiry, source="magic", paint=live.update if live else _paint_nothing
+                self.desk,
+                inquiry,
+                source="magic",
+                paint=live.update if live else _paint_nothing,
+                notice=live.notice if live else None,
             )
         except (CallFailed, Interrupted) as failure:
             if live and failure.partial:
@@ -113,8 +118,7 @@ class CourseMagics(Magics):
         return answers
 
     def _refuse_key(self, line: str) -> None:
-        key = self.desk.live_key
-        if looks_like_key(line) or (key and key in line):
+        if looks_like_key(line) or hides_key(line, self.desk.live_key):
             raise LLMError(
                 say(
                     "A key does not belong on a magic line, which is saved with the notebook. "

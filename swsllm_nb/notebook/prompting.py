@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Final
 
-from swsllm_nb.notebook.errors import LLMError, looks_like_key
+from swsllm_nb.notebook.errors import LLMError
+from swsllm_nb.notebook.keys import hides_key, looks_like_key
 from swsllm_nb.notebook.language import say
 
 __all__ = ["Filled", "Filling", "checked_prompt"]
@@ -58,7 +59,7 @@ class Filling:
         if name not in self.namespace:
             raise LLMError(_unknown_name(name, self.namespace))
         filled = _shown(name, self.namespace[name])
-        if looks_like_key(filled.text) or (self.key and self.key in filled.text):
+        if looks_like_key(filled.text) or hides_key(filled.text, self.key):
             raise LLMError(
                 say(
                     f"What {name} holds looks like a key, and a key does not belong into a prompt, "
@@ -91,7 +92,7 @@ def checked_prompt(text: str, key: str, *, raw: bool) -> str:
                 "eigene Frage. Es wurde nichts gesendet; --raw sendet ihn so, wie er ist.",
             )
         )
-    if looks_like_key(text) or (key and key in text):
+    if looks_like_key(text) or hides_key(text, key):
         raise LLMError(
             say(
                 "Something in the text looks like a key, and a key does not belong into a prompt, "

@@ -9,9 +9,10 @@ from swsllm_nb.money import show_cost
 from swsllm_nb.notebook.answer import Answer
 from swsllm_nb.notebook.commands.line import taken
 from swsllm_nb.notebook.desk import Desk
-from swsllm_nb.notebook.errors import Interrupted, LLMError, looks_like_key, scrub
+from swsllm_nb.notebook.errors import Interrupted, LLMError
 from swsllm_nb.notebook.estimate import estimate_of
 from swsllm_nb.notebook.inquiry import answers_of, inquiry_of
+from swsllm_nb.notebook.keys import hides_key, looks_like_key, scrub
 from swsllm_nb.notebook.language import say, speaks_german
 from swsllm_nb.notebook.mistakes import mistake_of
 from swsllm_nb.notebook.options import Options
@@ -84,7 +85,7 @@ def _ask(desk: Desk, error: BaseException, lines: list[OwnLine]) -> None:
 
     key = desk.course().connection.key
     text = for_a_model(error, lines, key)
-    if looks_like_key(text) or key in text:
+    if looks_like_key(text) or hides_key(text, key):
         raise LLMError(
             say(
                 "Something in the lines around the error looks like a key, so nothing was sent.",
