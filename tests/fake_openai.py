@@ -84,7 +84,7 @@ def error(message: str, code: str | None = None, param: str | None = None) -> An
 class FakeOpenAI:
     """See the module. ``pages`` answers GETs by path ending, such as ``{"/account": {...}}``."""
 
-    def __init__(self, *answers: Scripted, default: Scripted | None = None) -> None:
+    def __init__(self, *answers: Scripted, default: Scripted | None = None, port: int = 0) -> None:
         self.answers = deque(answers)
         self.default = default or Scripted()
         self.pages: dict[str, Any] = {}
@@ -95,7 +95,7 @@ class FakeOpenAI:
         self._closing = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="fake-openai")
         self._ready = threading.Event()
-        self.port = 0
+        self.port = port
 
     @property
     def origin(self) -> str:
@@ -142,7 +142,7 @@ class FakeOpenAI:
         app.router.add_route("*", "/{path:.*}", self._answer)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
         await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
+        site = web.TCPSite(runner, "127.0.0.1", self.port)
         await site.start()
         self.port = runner.addresses[0][1]
         self._ready.set()

@@ -5,7 +5,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -18,7 +18,7 @@ import swsllm_nb
 from swsllm_nb.notebook.calls import Call, CallLog, log_path
 from swsllm_nb.notebook.connection import Connection
 from swsllm_nb.notebook.errors import LLMError
-from swsllm_nb.notebook.rows import this_process
+from swsllm_nb.notebook.rows import Row, this_process
 from swsllm_nb.wire import CALL_COLUMNS
 
 AT = datetime(2026, 11, 1, 12, 0, 0, 123456, tzinfo=UTC)
@@ -387,3 +387,24 @@ def test_a_machine_without_threads_to_spare_writes_the_row_at_the_end(
         assert len(log.frame()) == 1
     log.close()
     assert len(CallLog(path).frame()) == 1
+
+
+def test_a_row_that_is_settled_while_it_is_written_is_written_again(
+    log: CallLog, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = log._file.write
+    settled = replace(UNKNOWN, cost_pico=7)
+
+    def write_while_it_is_settled(rows: Sequence[Row]) -> None:
+        write(rows)
+        if rows[0][0] not in written:
+            written.append(rows[0][0])
+            log.put({rows[0][0]: settled})
+            log._take()
+
+    written: list[str] = []
+    monkeypatch.setattr(log._file, "write", write_while_it_is_settled)
+    log.append(UNKNOWN)
+    log.close()
+    log.close()
+    assert list(CallLog(path).calls().values()) == [settled]

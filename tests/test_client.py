@@ -2,6 +2,8 @@
 
 import gc
 import json
+import os
+import signal
 import socket
 import ssl
 import subprocess
@@ -9,17 +11,14 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import openai
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from certificates import own_certificate
 from fake_openai import FakeOpenAI, Scripted, error
 from pydantic import BaseModel
 
@@ -27,7 +26,7 @@ import swsllm_nb
 from swsllm_nb.notebook.calls import Call, CallLog, Whereabouts, log_path
 from swsllm_nb.notebook.client import OtherHost, build_client, trouble_of
 from swsllm_nb.notebook.connection import Connection
-from swsllm_nb.notebook.errors import explain
+from swsllm_nb.notebook.errors import LLMError, explain
 from swsllm_nb.wire import Usage
 
 KEY = "sk-marked-0123456789abcdef"
@@ -250,6 +249,34 @@ def test_a_stream_left_half_read_is_interrupted_however_it_is_left(rig: Rig) -> 
     assert [call.status for call in rig.calls] == ["interrupted"] * 3
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no process can send itself SIGINT there")
+@pytest.mark.parametrize(("stream", "place"), [(False, "before headers"), (True, "mid stream")])
+def test_an_interrupt_of_the_plain_client_leaves_its_row_and_tells_the_server(
+    rig: Rig, stream: bool, place: Any
+) -> None:
+    rig.server.answers.append(Scripted(text="One two", hang=place))
+    read = threading.Event()
+
+    def press() -> None:
+        rig.server.wait_for_requests(1)
+        if stream:
+            read.wait(10)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    def wait_for_the_answer() -> None:
+        for chunk in rig.create(stream=stream):
+            if chunk.choices[0].delta.content:
+                read.set()
+
+    button = threading.Thread(target=press)
+    button.start()
+    with pytest.raises(KeyboardInterrupt):
+        wait_for_the_answer()
+    button.join()
+    assert (rig.call.status, rig.call.cost_pico) == ("interrupted", None)
+    assert rig.server.client_left.wait(10)
+
+
 def test_a_stream_that_is_open_when_the_interpreter_ends_has_its_row(own_folders: Path) -> None:
     script = (
         "import sys, weakref\n"
@@ -443,7 +470,7 @@ def test_a_server_without_tls_is_not_called_absent(rig: Rig) -> None:
 
 def test_a_certificate_that_nobody_vouches_for_is_not_called_absent(tmp_path: Path) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(_certificate(tmp_path / "own.pem"))
+    context.load_cert_chain(own_certificate(tmp_path / "own.pem"))
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def shake_hands() -> None:
@@ -473,20 +500,71 @@ def _sentence_of(base_url: str) -> str:
     return str(explain(trouble_of(failure.value)))
 
 
-def _certificate(path: Path) -> Path:
-    """A key and a certificate that it signed itself, in one file."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .sign(key, hashes.SHA256())
+@pytest.mark.skipif(sys.platform == "win32", reason="no process can send itself SIGINT there")
+@pytest.mark.parametrize("stream", [True, False])
+def test_the_stop_button_ends_a_plain_call_in_one_sentence(rig: Rig, stream: bool) -> None:
+    rig.server.default = Scripted(hang="mid stream" if stream else "before headers")
+
+    def interrupt() -> None:
+        rig.server.wait_for_requests(1)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    button = threading.Thread(target=interrupt)
+    button.start()
+    with pytest.raises(KeyboardInterrupt, match="does not stop the cost"):
+        rig.text_of_stream() if stream else rig.create()
+    button.join()
+    assert [call.status for call in rig.calls] == ["interrupted"]
+
+
+@pytest.mark.parametrize("kind", ["application/json", "text/html", "text/event-stream"])
+@pytest.mark.parametrize("stream", [True, False])
+def test_what_is_no_completion_is_an_error_and_no_answer(rig: Rig, kind: str, stream: bool) -> None:
+    rig.server.default = Scripted(body="{oops", headers={"content-type": kind})
+    with pytest.raises(openai.OpenAIError) as failure:
+        rig.text_of_stream() if stream else rig.create()
+    assert "is no chat completion" in str(explain(trouble_of(failure.value)))
+    assert len(rig.server.requests) == 1
+    assert (rig.call.status, rig.call.error_code) == ("failed", "unreadable")
+
+
+def test_a_stream_whose_packing_is_broken_is_an_error_of_the_library(rig: Rig) -> None:
+    rig.server.default = Scripted(
+        body="data: no gzip",
+        headers={"content-type": "text/event-stream", "content-encoding": "gzip"},
     )
-    encoding = serialization.Encoding.PEM
-    private = key.private_bytes(
-        encoding, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    path.write_bytes(private + certificate.public_bytes(encoding))
-    return path
+    with pytest.raises(openai.APIConnectionError) as failure:
+        rig.text_of_stream()
+    assert "is no chat completion" in str(explain(trouble_of(failure.value)))
+
+
+def test_the_key_in_a_question_is_not_sent(rig: Rig) -> None:
+    for call in (
+        partial(rig.create, user=KEY),
+        partial(rig.create, stop=[f"a {KEY} b"]),
+        partial(rig.text_of_stream, metadata={"x": KEY}),
+    ):
+        with pytest.raises(LLMError, match="nothing was sent") as failure:
+            call()
+        assert KEY not in str(failure.value)
+    assert not rig.server.requests
+    assert not rig.calls
+
+
+@pytest.mark.parametrize(
+    ("base_url", "sentence"),
+    [
+        ("http://no-such-host.invalid/v1", "leads to no machine"),
+        ("http://127.0.0.1:9/v1", "No server answers"),
+    ],
+)
+def test_a_name_that_leads_nowhere_is_told_from_a_server_that_is_off(
+    base_url: str, sentence: str
+) -> None:
+    assert sentence in _sentence_of(base_url)
+
+
+def test_a_web_proxy_that_refuses_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    with FakeOpenAI(default=Scripted(status=403, body="no")) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.origin)
+        assert "HTTPS_PROXY" in _sentence_of("https://llm.invalid/v1")

@@ -40,6 +40,7 @@ def test_the_error_its_line_and_its_usual_causes_are_named_without_a_key(
         ("for i in [1]\n    print(i)", "In[1], line 1: for i in [1]"),
         ("import json\n\njson.loads('x')", "In[1], line 3: json.loads('x')"),
         ("int(\n  'four'\n)", "In[1], line 1: int("),
+        ("exec('1 / 0')", "In[1], line 1: exec('1 / 0')"),
     ],
 )
 def test_the_line_is_the_students_own_and_not_a_librarys(
@@ -100,7 +101,7 @@ def test_asking_says_the_price_first_and_sends_only_the_own_lines(
         "#\n#\n#\n"
         f"path = '{home}/private/marks.csv'\n"
         f"key = '{KEY}'\n"
-        "template = '{{ path }}'\n"
+        "template = '{{ path }}', '/srv/grading/keys.csv'\n"
         "json.loads(path)"
     )
     Cell(shell, code)
@@ -116,6 +117,7 @@ def test_asking_says_the_price_first_and_sends_only_the_own_lines(
     assert "--> json.loads(path)" in text
     assert "{{ path }}" in text
     assert "marks.csv" in text
+    assert "'keys.csv'" in text
     for private in (KEY, str(home), home.name, "not near the error", "site-packages", "def loads"):
         assert private not in text
     assert len(text) < 3_000

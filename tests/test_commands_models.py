@@ -128,9 +128,11 @@ def test_it_speaks_german(shell: InteractiveShell, monkeypatch: pytest.MonkeyPat
     assert "there until" not in text
 
 
-def test_names_of_a_server_cannot_bring_their_own_html(
+def test_names_of_a_server_bring_neither_html_nor_escape_sequences(
     connected: FakeOpenAI, shell: InteractiveShell
 ) -> None:
-    connected.pages["/models"] = {"data": [{"id": "<script>alert(1)</script>"}]}
-    assert "<script>" not in Cell(shell, "%llm models").last_output["text/html"]
+    connected.pages["/models"] = {"data": [{"id": "<script>alert(1)</script>\x1b[2J"}]}
+    output = Cell(shell, "%llm models").last_output
+    assert "<script>" not in output["text/html"]
+    assert "\x1b" not in output["text/plain"]
     assert swsllm_nb.last() is None

@@ -43,7 +43,7 @@ def test_the_statement_counts_what_the_proxy_charged_and_ends_with_the_prompts(
 def test_a_prompt_cannot_bring_its_own_page_and_holds_no_key(
     connected: FakeOpenAI, shell: InteractiveShell
 ) -> None:
-    prompt = f"<script>alert(1)</script>\n# Heading\n```\n| $1 | $2 |\n````\n{KEY}"
+    prompt = f"<script>alert(1)</script>\n```\n# Heading\n````\n# Heading\n{KEY}"
     Cell(shell, f"%%llm --raw\n{prompt}").result.raise_error()
     output = Cell(shell, "%llm statement").last_output
     html, text = output["text/html"], output["text/plain"]

@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 import time
 from importlib import resources
 from pathlib import Path
@@ -128,9 +129,12 @@ FAULTS = {
     "no money": (
         Scripted(
             status=429,
-            body=error(f"$0.02 are left ({KEY}); ask the teaching staff.", "insufficient_quota"),
+            body=error(f"$0.02 are left ({KEY})", "insufficient_quota"),
         ),
-        "CallFailed: $0.02 are left ((your key)); ask the teaching staff.",
+        (
+            "CallFailed: Your budget does not cover this call (429). The server says: "
+            "$0.02 are left ((your key)). For more, ask the teaching staff."
+        ),
     ),
     "server fault": (
         Scripted(status=500, body="boom", headers={"x-should-retry": "false"}),
@@ -271,6 +275,16 @@ def test_a_new_key_in_the_env_file_is_used_without_a_restart(
         Path(".env").write_text(f"SWSLLM_BASE_URL={server.base_url}\nSWSLLM_API_KEY={key}\n")
         Cell(shell, "%%llm\nHi").result.raise_error()
         assert server.requests[-1].headers["authorization"] == f"Bearer {key}"
+
+
+def test_a_key_that_git_would_publish_is_worth_a_word_once(
+    server: FakeOpenAI, shell: InteractiveShell
+) -> None:
+    subprocess.run(["git", "init", "--quiet"], check=True)
+    Path(".env").write_text(f"SWSLLM_BASE_URL={server.base_url}\nSWSLLM_API_KEY={KEY}\n")
+    shown = [Cell(shell, "%%llm\nHi").shown for _ in range(2)]
+    assert "git does not ignore it: add the line .env" in shown[0]
+    assert "git" not in shown[1]
 
 
 def test_loading_twice_and_unloading_leave_nothing_double(shell: InteractiveShell) -> None:

@@ -1,4 +1,4 @@
-"""Asking: in a thread, so that the stop button works everywhere."""
+"""Asking: in a thread, so that the stop button works everywhere, and again where that may help."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 from swsllm_nb.notebook.answer import Answer, Question
 from swsllm_nb.notebook.attempt import Ticket
 from swsllm_nb.notebook.calls import Call
-from swsllm_nb.notebook.errors import CallFailed, Interrupted, Trouble, explain
+from swsllm_nb.notebook.display import LiveAnswer
+from swsllm_nb.notebook.errors import CallFailed, Interrupted, LLMError, Retry, Trouble, explain
+from swsllm_nb.notebook.waiting import Patience
 
 if TYPE_CHECKING:
     from swsllm_nb.notebook.client import (
@@ -22,6 +24,7 @@ __all__ = ["ask", "ask_together"]
 
 _POLL_SECONDS: Final = 0.05
 _TIMEOUT_SECONDS: Final = 180.0
+_CONNECT_SECONDS: Final = 10.0
 _PRACTICE_FINGERPRINT: Final = "practice"
 
 
@@ -31,50 +34,74 @@ def ask(
     client: "OpenAI",
     http_client: "RecordingClient",
     paint: Callable[[str], None],
+    notice: Callable[[str], None] | None = None,
 ) -> Answer:
     """Asks and waits; ``paint`` gets the text so far about 20 times a second, in this thread.
 
-    Raises CallFailed, or Interrupted where the wait was interrupted; both keep what had come.
+    What may succeed a moment later, and cost nothing so far, is asked up to three times;
+    ``notice`` gets the line that says so, counted down, and an empty one after it. Raises
+    CallFailed, or Interrupted where the wait was interrupted; both keep what had come.
     """
-    asking = _Asking(question, ticket, client, http_client)
+    asking = [_Asking(question, ticket, client, http_client)]
     try:
-        asking.start()
-        # A wait without a timeout cannot be interrupted on Windows.
-        while not asking.finished.wait(_POLL_SECONDS):
-            paint(asking.text)
-    except KeyboardInterrupt:
-        ticket.stop()
-        raise Interrupted(asking.partial_answer()) from None
-    if asking.failure:
-        asking.failure.partial = asking.partial_answer()
-        raise asking.failure
-    return asking.answer()
+        (outcome,) = _outcomes(asking, lambda: paint(asking[0].text), notice)
+    except Interrupted as stop:
+        stop.partial = asking[0].partial_answer()
+        raise
+    if isinstance(outcome, CallFailed):
+        outcome.partial = asking[0].partial_answer()
+        raise outcome
+    return outcome
 
 
 def ask_together(
     asked: Sequence[tuple[Question, Ticket]],
     client: "OpenAI",
     http_client: "RecordingClient",
+    notice: Callable[[str], None] | None = None,
 ) -> list[Answer | CallFailed]:
     """Asks several questions at once; gives each answer, or how it failed, in their order.
 
-    Raises Interrupted; all are stopped then.
+    Each is asked again where that may help. Raises Interrupted; all are stopped then.
     """
-    running = [_Asking(question, ticket, client, http_client) for question, ticket in asked]
+    asking = [_Asking(question, ticket, client, http_client) for question, ticket in asked]
+    return _outcomes(asking, lambda: None, notice)
+
+
+def _outcomes(
+    asking: "list[_Asking]", look: Callable[[], None], notice: Callable[[str], None] | None
+) -> list[Answer | CallFailed]:
+    """``look`` is called while they are waited for; who is asked again takes its place anew."""
+    patience = Patience()
+    running, tries = asking, 1
+    while True:
+        _wait_for(running, look)
+        pauses = {each: patience.pause_seconds(each.retry, tries) for each in running}
+        again = {each: pause for each, pause in pauses.items() if pause is not None}
+        if not again:
+            return [each.failure or each.answer() for each in asking]
+        slowest = max(again, key=again.__getitem__)
+        assert slowest.retry is not None
+        patience.wait(slowest.retry.why, again[slowest], notice or LiveAnswer().notice)
+        asking[:] = [each.anew() if each in again else each for each in asking]
+        running, tries = [each for each in asking if not each.finished.is_set()], tries + 1
+
+
+def _wait_for(running: "Sequence[_Asking]", look: Callable[[], None]) -> None:
     try:
-        for asking in running:
-            asking.start()
-        while not all(asking.finished.wait(_POLL_SECONDS) for asking in running):
-            pass
+        for each in running:
+            each.start()
+        # A wait without a timeout cannot be interrupted on Windows.
+        while not all(each.finished.wait(_POLL_SECONDS) for each in running):
+            look()
     except KeyboardInterrupt:
-        for _, ticket in asked:
-            ticket.stop()
+        for each in running:
+            each.ticket.stop()
         raise Interrupted from None
-    return [asking.failure or asking.answer() for asking in running]
 
 
 class _Asking(threading.Thread):
-    """Reads one stream to its end. A daemon: a server that hangs must not hold up an exit."""
+    """Reads one answer to its end. A daemon: a server that hangs must not hold up an exit."""
 
     def __init__(
         self,
@@ -82,16 +109,22 @@ class _Asking(threading.Thread):
         ticket: Ticket,
         client: "OpenAI",
         http_client: "RecordingClient",
+        retries: int = 0,
     ) -> None:
         super().__init__(name="swsllm-ask", daemon=True)
         self.finished = threading.Event()
         self.failure: CallFailed | None = None
+        self.ticket = ticket
         self._question = question
-        self._ticket = ticket
         self._client = client
         self._http_client = http_client
+        self._retries = retries
         self._pieces: list[str] = []
         self._practice = False
+
+    @property
+    def retry(self) -> Retry | None:
+        return self.failure.retry if self.failure else None
 
     @property
     def _base_url(self) -> str:
@@ -105,11 +138,13 @@ class _Asking(threading.Thread):
         from swsllm_nb.notebook.client import OpenAIError, trouble_of
 
         try:
-            with self._http_client.under(self._ticket):
+            with self._http_client.under(self.ticket):
                 self._read()
         except OpenAIError as error:
             trouble = trouble_of(error, self._base_url)
             self.failure = explain(trouble, self._client.api_key)
+        except LLMError as error:
+            self.failure = CallFailed(str(error))
         except Exception as error:
             # It must not die in a thread, unheard.
             trouble = Trouble(message=f"{type(error).__name__}: {error}")
@@ -117,51 +152,69 @@ class _Asking(threading.Thread):
         finally:
             self.finished.set()
 
+    def anew(self) -> "_Asking":
+        """The same question once more, not begun yet."""
+        again = self._retries + 1
+        return _Asking(self._question, self.ticket, self._client, self._http_client, again)
+
     def answer(self) -> Answer:
-        return self._answer(self._ticket.calls[-1])
+        return self._answer(self.ticket.calls[-1])
 
     def partial_answer(self) -> Answer | None:
         """What had come; None where nothing had."""
-        calls = self._ticket.calls
+        calls = self.ticket.calls
         return self._answer(calls[-1]) if calls and self.text else None
 
     def _read(self) -> None:
+        from swsllm_nb.notebook.client import Timeout
+
         question = self._question
-        # Any: the library types messages and fields more closely than what a course passes on.
-        completions: Any = self._client.with_options(timeout=_TIMEOUT_SECONDS).chat.completions
-        if not question.stream:
-            self._take_whole(
-                completions.create(
-                    model=question.model, messages=list(question.messages), **question.fields
-                )
-            )
-            return
-        stream: Stream[ChatCompletionChunk] = completions.create(
-            model=question.model, messages=list(question.messages), stream=True, **question.fields
+        patient = self._client.with_options(
+            # All tries are ours, and each is numbered in the log.
+            max_retries=0,
+            timeout=Timeout(_TIMEOUT_SECONDS, connect=_CONNECT_SECONDS),
         )
-        for chunk in stream:
-            self._take(chunk)
-            if self._ticket.stopped:
-                stream.close()
-                return
-        call = self._ticket.calls[-1]
-        if call.status != "ok":
+        # Any: the library types messages and fields more closely than what a course passes on.
+        completions: Any = patient.chat.completions
+        answer = completions.create(
+            model=question.model,
+            messages=list(question.messages),
+            **({"stream": True} if question.stream else {}),
+            extra_headers={"x-stainless-retry-count": str(self._retries)},
+            **question.fields,
+        )
+        if question.stream:
+            self._take_stream(answer)
+        else:
+            self._take_whole(answer)
+        call = self.ticket.calls[-1]
+        if call.status != "ok" and not self.ticket.stopped:
             # The library takes a stream that just ends for a complete one.
             trouble = Trouble(code=call.error_code, base_url=self._base_url)
             self.failure = explain(trouble)
 
+    def _take_stream(self, stream: "Stream[ChatCompletionChunk]") -> None:
+        for chunk in stream:
+            self._take(chunk)
+            if self.ticket.stopped:
+                stream.close()
+                return
+
     def _take(self, chunk: "ChatCompletionChunk") -> None:
-        self._practice = self._practice or chunk.system_fingerprint == _PRACTICE_FINGERPRINT
+        self._note_fingerprint(chunk)
         # None in an event that is no chunk; the call's row will say so.
         for choice in chunk.choices or ():
             if choice.index == 0 and choice.delta.content:
                 self._pieces.append(choice.delta.content)
 
     def _take_whole(self, completion: "ChatCompletion") -> None:
-        self._practice = completion.system_fingerprint == _PRACTICE_FINGERPRINT
+        self._note_fingerprint(completion)
         for choice in completion.choices or ():
             if choice.index == 0 and choice.message.content:
                 self._pieces.append(choice.message.content)
+
+    def _note_fingerprint(self, told: Any) -> None:
+        self._practice = self._practice or told.system_fingerprint == _PRACTICE_FINGERPRINT
 
     def _answer(self, call: Call) -> Answer:
         return Answer(

@@ -1,4 +1,4 @@
-"""The openai library's clients, whose every HTTP attempt is seen. Nothing else imports openai."""
+"""The openai library's clients, whose every HTTP attempt is seen."""
 
 import threading
 import time
@@ -11,16 +11,16 @@ from typing import Any, Final
 
 import httpx2
 import openai
-from openai import AsyncOpenAI, OpenAI, OpenAIError, Stream
+from openai import AsyncOpenAI, OpenAI, OpenAIError, Stream, Timeout
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
-from swsllm_nb import wire
 from swsllm_nb.notebook.attempt import Ticket
 from swsllm_nb.notebook.calls import Call, Whereabouts
 from swsllm_nb.notebook.connection import Connection
-from swsllm_nb.notebook.errors import LLMError, Trouble
+from swsllm_nb.notebook.errors import LLMError
 from swsllm_nb.notebook.language import say
-from swsllm_nb.notebook.recording import Recorder, chat_body, connection_code
+from swsllm_nb.notebook.recording import Recorder
+from swsllm_nb.notebook.troubles import trouble_of
 
 __all__ = [
     "AsyncOpenAI",
@@ -32,6 +32,7 @@ __all__ = [
     "Pulse",
     "RecordingClient",
     "Stream",
+    "Timeout",
     "build_async_client",
     "build_client",
     "fetch_account",
@@ -131,12 +132,6 @@ class RecordingClient(openai.DefaultHttpxClient):
         except StopIteration as done:
             answer: httpx2.Response = done.value
             return answer
-        except httpx2.TimeoutException as error:
-            if ticket:
-                # The library does not try again after its own errors: an answer that came too
-                # late was written, and paid for, all the same.
-                raise openai.APITimeoutError(request=request) from error
-            raise
 
 
 class AsyncRecordingClient(openai.DefaultAsyncHttpxClient):
@@ -258,37 +253,6 @@ def _fetch(client: OpenAI, path: str, query: Mapping[str, str]) -> dict[str, Any
     except openai.APIStatusError:
         return None
     return page if isinstance(page, dict) else None
-
-
-def trouble_of(error: OpenAIError, base_url: str = "") -> Trouble:
-    """What the library's exception knows, for ``errors.explain``."""
-    request: httpx2.Request | None = getattr(error, "request", None)
-    if request:
-        base_url = str(request.url).removesuffix("/chat/completions")
-    asked = (request and chat_body(request)) or {}
-    model = asked.get("model")
-    body = getattr(error, "body", None)
-    details = body if isinstance(body, dict) else {}
-    code, message = str(details.get("code") or details.get("type") or ""), details.get("message")
-    status: int | None = None
-    if isinstance(error, OtherHost):
-        code = "complete"
-    elif isinstance(error, openai.APITimeoutError):
-        code, message = "timeout", ""
-    elif isinstance(error, openai.APIConnectionError):
-        code, message = connection_code(error.__cause__), ""
-    elif isinstance(error, openai.APIStatusError):
-        status = error.status_code
-        if details.get("type") == wire.INSUFFICIENT_QUOTA:
-            code = wire.INSUFFICIENT_QUOTA
-        message = message or (details.get("detail") if details else error.response.text)
-    return Trouble(
-        code=code,
-        status=status,
-        message=str(error) if message is None else str(message),
-        base_url=base_url,
-        model=model if isinstance(model, str) else "",
-    )
 
 
 def _place(url: httpx2.URL) -> str:

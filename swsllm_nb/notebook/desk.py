@@ -4,14 +4,15 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from functools import cache
-from pathlib import PurePath
-from typing import TYPE_CHECKING, Any
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Any, Final
 
 from swsllm_nb.money import usd_text
 from swsllm_nb.notebook.calls import CallLog, Whereabouts, log_path
-from swsllm_nb.notebook.connection import Connection
 from swsllm_nb.notebook.conversations import Conversations
 from swsllm_nb.notebook.course import Course, connect
+from swsllm_nb.notebook.envfile import nearest_env_file
+from swsllm_nb.notebook.key_guard import warn_about_key
 from swsllm_nb.notebook.options import Options
 from swsllm_nb.notebook.shell import explain_openai_errors
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from swsllm_nb.notebook.connection import Connection
 
 __all__ = ["Desk", "desk_of_script"]
+
+_GUARD_SECONDS: Final = 0.5
 
 
 class Desk:
@@ -74,6 +77,7 @@ class Desk:
         self._given, self._key = given, connection.key
         if connection not in self._courses:
             self._courses[connection] = self.course_of(connection)
+            self._guard(connection)
         return self._courses[connection]
 
     def course_of(self, connection: "Connection") -> Course:
@@ -115,6 +119,13 @@ class Desk:
             course.close()
         if self._restore_errors:
             self._restore_errors()
+
+    def _guard(self, connection: "Connection") -> None:
+        """Look once whether the key might be published; a slow disk does not hold up the call."""
+        if self._shell is not None:
+            path = nearest_env_file(Path.cwd())
+            holds_key = path if path and str(path) in connection.source else None
+            warn_about_key(connection, holds_key, self.namespace).join(_GUARD_SECONDS)
 
     def _explain_errors(self) -> None:
         if self._shell is not None and self._restore_errors is None:

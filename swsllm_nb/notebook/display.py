@@ -29,6 +29,9 @@ FAILED_STYLE: Final = (
 )
 
 
+ERASE_LINE: Final = "\x1b[K"
+
+
 class LiveAnswer:
     """One answer on the screen, painted while it comes and complete when it is finished.
 
@@ -55,6 +58,10 @@ class LiveAnswer:
             painted / PAINTED_PER_SECOND,
         )
         self._painted, self._next_at = text, painted_at + pause
+
+    def notice(self, line: str) -> None:
+        """Show a line where the answer will be, such as a countdown; an empty one takes it away."""
+        self._screen.notice(line)
 
     def finish(self, text: str, footnote: str) -> None:
         """Show the complete answer and its footnote."""
@@ -86,12 +93,16 @@ class _CellOutput:
             self._handle.update(bundle, raw=True)
         return len(html)
 
+    def notice(self, line: str) -> None:
+        self.show("", line, STYLE)
+
 
 class _Print:
     """Standard output: only what is new is written."""
 
     def __init__(self) -> None:
         self._written = 0
+        self._noticed = False
 
     def show(self, text: str, footnote: str, _style: str, formulas: int | None = None) -> int:
         """Gives the characters that were written."""
@@ -102,6 +113,15 @@ class _Print:
             written += ("\n" if text else "") + printable(footnote) + "\n"
         write(written)
         return len(written)
+
+    def notice(self, line: str) -> None:
+        """On a terminal one line that is written over; elsewhere the first of a countdown."""
+        if sys.stderr.isatty():
+            sys.stderr.write(f"\r{ERASE_LINE}{printable(line)}")
+        elif line and not self._noticed:
+            sys.stderr.write(printable(line) + "\n")
+        self._noticed = bool(line)
+        sys.stderr.flush()
 
 
 def write(text: str) -> None:

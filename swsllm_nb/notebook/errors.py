@@ -8,46 +8,56 @@ Interrupted           the stop button: a KeyboardInterrupt, so that no ``except 
                       in a loop of calls swallows it
 """
 
+import math
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from swsllm_nb.catalogue import default_catalogue
+from swsllm_nb.notebook.keys import looks_like_key, scrub
+from swsllm_nb.notebook.language import say, speaks_german
+from swsllm_nb.notebook.proxy_sentences import known_sentence
+from swsllm_nb.notebook.sentences import SENTENCES, Sentence
 from swsllm_nb.wire import INSUFFICIENT_QUOTA, RATE_LIMIT_EXCEEDED
 
 if TYPE_CHECKING:
     from swsllm_nb.notebook.answer import Answer
 
 __all__ = [
-    "STOPPED",
+    "OTHER_HOST",
     "CallFailed",
     "Interrupted",
     "LLMError",
     "NotConnected",
+    "Retry",
     "Trouble",
     "explain",
     "looks_like_key",
     "scrub",
+    "stopped",
 ]
 
-STOPPED: Final = (
-    "Stopped. Stopping does not stop the cost: the model may have gone on, and what it wrote is "
-    "paid for; %llm shows what is left."
-)
-
-# A course's own keys are sws- and 40 letters and digits: sws-llm-proxy is an address.
-_KEY: Final = re.compile(
-    r"\bsk-[A-Za-z0-9_*-]{6,}|\bsws-[A-Za-z0-9]{20,}|(?i:\bbearer)\s+[^\s\"',]{8,}"
-)
 _MESSAGE_CHARACTERS: Final = 600
+
+
+def stopped() -> str:
+    """What the stop button means while a call runs."""
+    return say(
+        "Stopped. Stopping does not stop the cost: the model may have gone on, and what it wrote "
+        "is paid for; %llm shows what is left.",
+        "Angehalten. Anhalten hält die Kosten nicht an: Das Modell kann weitergeschrieben haben, "
+        "und was es schrieb, ist bezahlt; %llm zeigt, was übrig ist.",
+    )
 
 
 class _OneLine:
     """IPython shows this instead of a traceback. The cell still fails, so Run All stops."""
 
     def _render_traceback_(self) -> list[str]:
-        return [f"{type(self).__name__}: {self}"]
+        from swsllm_nb.notebook.places import place_in_cell
+
+        place = place_in_cell(getattr(self, "__traceback__", None))
+        return [f"{type(self).__name__}{f' ({place})' if place else ''}: {self}"]
 
 
 class LLMError(_OneLine, Exception):
@@ -58,158 +68,150 @@ class NotConnected(LLMError):
     """No key, no base URL, or one that cannot be one."""
 
 
-class CallFailed(LLMError):
-    """A call that the server refused or that broke. ``code`` is the server's, or one of ours."""
+@dataclass(frozen=True)
+class Retry:
+    """Another try may succeed. ``why`` is shown while it is waited for; ``after_seconds`` is the
+    server's wish, None where it has none."""
 
-    def __init__(self, sentence: str, code: str = "", *, final: bool = True) -> None:
+    why: str
+    after_seconds: float | None = None
+
+
+class CallFailed(LLMError):
+    """A call that the server refused or that broke. ``code`` is the server's, or one of ours.
+
+    ``retry`` is None where another try cannot succeed, or could cost a second time.
+    """
+
+    def __init__(self, sentence: str, code: str = "", *, retry: Retry | None = None) -> None:
         super().__init__(sentence)
         self.code = code
-        self.final = final
+        self.retry = retry
         self.partial: Answer | None = None
 
 
 class Interrupted(_OneLine, KeyboardInterrupt):
     """The call was stopped by hand. ``partial`` is what had come, where anything had."""
 
-    def __init__(self, partial: "Answer | None" = None) -> None:
-        super().__init__(STOPPED)
+    def __init__(self, partial: "Answer | None" = None, sentence: str = "") -> None:
+        super().__init__(sentence or stopped())
         self.partial = partial
 
 
 @dataclass(frozen=True)
 class Trouble:
-    """What is known about a failed call. ``code`` is the server's, or a key of ``_SENTENCES``."""
+    """What is known about a failed call. ``code`` is the server's, or a key of ``SENTENCES``.
+
+    ``waited_seconds`` is how long an answer was waited for, ``retry_after_seconds`` what the
+    server asks for; ``may_retry`` is False where the server says that no other try can succeed.
+    """
 
     code: str = ""
     status: int | None = None
     message: str = ""
     base_url: str = ""
     model: str = ""
+    waited_seconds: float | None = None
+    retry_after_seconds: float | None = None
+    may_retry: bool = True
 
 
-@dataclass(frozen=True)
-class _Sentence:
-    """``final``: doing the same again cannot succeed."""
+OTHER_HOST: Final = "other_host"
+"""A key was about to leave for a host that is not its own."""
 
-    text: str
-    final: bool = False
+_SPEAKS_FOR_ITSELF: Final = (OTHER_HOST, "upstream_failed", "proxy_failed")
+"""What is said with these codes, our proxy's and one of ours, says what to do as well."""
 
-
-_ASK_STAFF: Final = "ask the teaching staff"
-_MAY_COST: Final = "It may have cost something all the same; %llm shows what is left."
-
-_SENTENCES: Final[Mapping[str, _Sentence]] = {
-    "no_server": _Sentence(
-        "No server answers at {base_url}. Check the address and that the proxy is running, "
-        "then run the cell again."
-    ),
-    "untrusted": _Sentence(
-        "This machine does not trust the certificate of {base_url}, so nothing was sent. Check the "
-        "address and this machine's clock; if both are right, " + _ASK_STAFF + ".",
-        final=True,
-    ),
-    "no_tls": _Sentence(
-        "No encrypted connection to {base_url} could be made, so nothing was sent. Check whether "
-        "the address begins with http:// or with https://; if it is right, " + _ASK_STAFF + ".",
-        final=True,
-    ),
-    "timeout": _Sentence(
-        f"The server at {{base_url}} did not answer in time. Run the cell again. {_MAY_COST}"
-    ),
-    "cut": _Sentence(
-        "The connection to {base_url} broke before the answer was complete. Run the cell again. "
-        + _MAY_COST
-    ),
-    "unreadable": _Sentence(
-        "What {base_url} answered is no chat completion. Check the base URL: the address of the "
-        "API, which often ends in /v1.",
-        final=True,
-    ),
-    "wrong_key": _Sentence(
-        "The server at {base_url} does not accept your key ({status}). Copy it again from the "
-        "course page into SWSLLM_API_KEY; if that does not help, " + _ASK_STAFF + ".",
-        final=True,
-    ),
-    "no_model": _Sentence(
-        "The server at {base_url} does not have the model {model} ({status}).{message} "
-        "Models with a known price: {models}; choose one with -m.",
-        final=True,
-    ),
-    "no_page": _Sentence(
-        "There is no chat completion at {base_url} ({status}).{message} Check the base URL: the "
-        "address of the API, which often ends in /v1.",
-        final=True,
-    ),
-    "no_money": _Sentence("{message}", final=True),
-    "too_fast": _Sentence(
-        "Too many calls at once ({status}).{message} Wait ten seconds and run the cell again."
-    ),
-    "refused": _Sentence("The server refused the call ({status}).{message}", final=True),
-    "broken": _Sentence(
-        "The server had a fault of its own ({status}).{message} It is not your code: run the cell "
-        "again in a minute, and if it stays, " + _ASK_STAFF + "."
-    ),
-    "stopped_midway": _Sentence(
-        "The server broke off the answer.{message} Run the cell again. " + _MAY_COST
-    ),
-    "complete": _Sentence("{message}"),
-    "other": _Sentence("The call failed.{message}", final=True),
-}
-
-_COMPLETE_CODES: Final = ("upstream_failed", "proxy_failed")
-"""What our proxy says with these codes names the cost and what to do: nothing is added to it."""
-
-_ALONE: Final = ("no_money", "complete")
-
-_NO_MONEY_FALLBACK: Final = f"Your budget is used up ({{status}}); {_ASK_STAFF} for more."
+_USUAL_PAUSE_SECONDS: Final = 10
 
 
 def explain(trouble: Trouble, key: str = "") -> CallFailed:
     """The one sentence for what happened, without anything that looks like a key."""
     message = _short(scrub(trouble.message, key))
-    kind = _kind(replace(trouble, message=message))
-    sentence = _SENTENCES[kind]
-    template = sentence.text
-    if kind == "no_money" and not message:
-        template = _NO_MONEY_FALLBACK
-    text = template.format(
-        base_url=scrub(trouble.base_url, key) or "the server",
-        status=trouble.status or "no status",
-        model=repr(scrub(trouble.model, key)),
-        models=", ".join((model.aliases or (model.id,))[0] for model in default_catalogue().models),
-        message=message if kind in _ALONE else message and f" It says: {message}",
+    trouble = replace(
+        trouble,
+        message=message,
+        base_url=scrub(trouble.base_url, key),
+        model=scrub(trouble.model, key),
     )
-    return CallFailed(text, trouble.code or str(trouble.status or ""), final=sentence.final)
+    kind = _kind(trouble)
+    sentence = SENTENCES[kind]
+    text = _alone(trouble, kind) or _filled_in(say(sentence.english, sentence.german), trouble)
+    code = trouble.code or str(trouble.status or "")
+    return CallFailed(text, code, retry=_retry(trouble, kind, sentence))
 
 
-def looks_like_key(text: str) -> bool:
-    """Whether a secret may stand in ``text``."""
-    return _KEY.search(text) is not None
+def _alone(trouble: Trouble, kind: str) -> str:
+    """The server's own sentence, where it says all that there is to say; else nothing."""
+    if kind == "wrong_key" or not trouble.message or trouble.code in SENTENCES:
+        return ""
+    known = known_sentence(trouble.message)
+    if known and known.stands_alone:
+        return say(trouble.message, known.german)
+    return trouble.message if trouble.code in _SPEAKS_FOR_ITSELF else ""
 
 
-def scrub(text: str, key: str = "") -> str:
-    """``text`` without ``key`` and without anything else that looks like one."""
-    if key:
-        text = text.replace(key, "(your key)")
-    return _KEY.sub("(a key)", text)
+def _filled_in(template: str, trouble: Trouble) -> str:
+    catalogue = default_catalogue()
+    return template.format(
+        base_url=trouble.base_url or say("the server", "der Adresse"),
+        status=trouble.status or say("no status", "kein Status"),
+        model=repr(trouble.model),
+        models=", ".join((model.aliases or (model.id,))[0] for model in catalogue.models),
+        message=_said(trouble.message),
+        seconds=_within(trouble.waited_seconds),
+        pause=_pause(trouble.retry_after_seconds),
+    )
+
+
+def _said(message: str) -> str:
+    if not message:
+        return ""
+    known = known_sentence(message) if speaks_german() else None
+    return say(
+        f" The server says: {message}", f" Der Server sagt: {known.german if known else message}"
+    )
+
+
+def _within(seconds: float | None) -> str:
+    return "" if seconds is None else say(f" ({seconds:g} s)", f" ({seconds:g} s)")
+
+
+def _pause(asked_seconds: float | None) -> str:
+    seconds = math.ceil(_USUAL_PAUSE_SECONDS if asked_seconds is None else asked_seconds)
+    return say(f"{seconds} seconds", f"{seconds} Sekunden")
+
+
+def _retry(trouble: Trouble, kind: str, sentence: Sentence) -> Retry | None:
+    """A fault that the server does not explain may have happened after the model was paid."""
+    unexplained = kind == "broken" and not trouble.code
+    if sentence.final or sentence.waiting is None or not trouble.may_retry or unexplained:
+        return None
+    return Retry(_filled_in(say(*sentence.waiting), trouble), trouble.retry_after_seconds)
 
 
 def _kind(trouble: Trouble) -> str:
     """The first rule that fits: our own code, the server's code, then the status."""
-    status = trouble.status
-    if trouble.code in _SENTENCES:
-        return trouble.code
-    if trouble.code == INSUFFICIENT_QUOTA:
+    code, status = trouble.code, trouble.status
+    if code in SENTENCES:
+        return code
+    if code == INSUFFICIENT_QUOTA:
         return "no_money"
-    if trouble.code in _COMPLETE_CODES and trouble.message:
-        return "complete"
     if status is None:
-        return "stopped_midway" if trouble.code else "other"
-    if trouble.code == RATE_LIMIT_EXCEEDED or status == 429:
+        return "stopped_midway" if code else "other"
+    if code == "context_length_exceeded":
+        return "too_long"
+    if code == RATE_LIMIT_EXCEEDED:
         return "too_fast"
     if status == 404:
         return "no_model" if _is_about_model(trouble) else "no_page"
-    return "wrong_key" if status == 401 else "refused" if status < 500 else "broken"
+    by_status = {401: "wrong_key", 402: "no_money", 403: "not_allowed"}
+    by_status |= {429: "too_fast", 503: "overloaded"}
+    if status in by_status:
+        return by_status[status]
+    if status >= 500:
+        return "broken"
+    return "refused" if trouble.message else "refused_unsaid"
 
 
 def _is_about_model(trouble: Trouble) -> bool:

@@ -189,8 +189,9 @@ class Exchange:
             return True
         self._events.append(event.raw)
         if self._first_token_seconds is None:
-            first = first_choice(json_object(data))
-            if content_of(first, "delta"):
+            chunk = json_object(data)
+            self.error_code = self.error_code or ("" if chunk else "unreadable")
+            if content_of(first_choice(chunk), "delta"):
                 self._first_token_seconds = time.perf_counter() - self._started
         return not (self._hides_usage and tells_only_usage(json_object(data)))
 
@@ -220,9 +221,9 @@ class Exchange:
         error = document.get("error")
         if error:
             details = error if isinstance(error, dict) else {}
-            self.error_code = (
-                text_of(details.get("code")) or text_of(details.get("type")) or "error"
-            )
+            code, kind = text_of(details.get("code")), text_of(details.get("type"))
+            # OpenAI has several codes of this type: with each the money is gone.
+            self.error_code = kind if kind == wire.INSUFFICIENT_QUOTA else code or kind or "error"
             self.error_param = text_of(details.get("param"))
         if document.get("usage"):
             self._usage = usage_from_body(document)

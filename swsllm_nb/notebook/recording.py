@@ -1,7 +1,6 @@
 """What is decided about each request of a client, in steps that any kind of client can take."""
 
 import json
-import ssl
 from collections.abc import Callable, Generator, Mapping
 from functools import partial
 from typing import Any, TypeAlias
@@ -11,12 +10,13 @@ import httpx2
 from swsllm_nb import wire
 from swsllm_nb.notebook.attempt import Attempt, Ticket
 from swsllm_nb.notebook.calls import Call, Whereabouts
-from swsllm_nb.notebook.errors import LLMError
+from swsllm_nb.notebook.errors import Interrupted
 from swsllm_nb.notebook.exchange import Exchange
 from swsllm_nb.notebook.payload import asks_for_usage
-from swsllm_nb.notebook.watched import shut_down, watch
+from swsllm_nb.notebook.troubles import as_final, connection_code
+from swsllm_nb.notebook.watched import refuse_own_key, shut_down, watch, without_key
 
-__all__ = ["Recorder", "Steps", "chat_body", "connection_code"]
+__all__ = ["Recorder", "Steps", "chat_body"]
 
 Steps: TypeAlias = Generator[httpx2.Request, httpx2.Response, httpx2.Response]
 """Yields a request to send and is sent its answer, a refusal read to its end; returns the
@@ -44,6 +44,7 @@ class Recorder:
         body = chat_body(request)
         if body is None or request.url.origin != self._origin:
             return (yield request)
+        refuse_own_key(request)
         adds_usage = (
             body.get("stream") is True
             and not asks_for_usage(body)
@@ -52,19 +53,25 @@ class Recorder:
         attempt = self._begin(request, body, ticket, adds_usage)
         try:
             response = yield _with_usage_asked(request, body) if adds_usage else request
-            _read_head(response, attempt)
+            response = _read_head(response, attempt)
             if adds_usage and _refuses_stream_options(response, attempt.exchange):
                 # The refused question was the log's own and has no row.
                 attempt = self._begin(request, body, ticket, adds_usage=False)
-                response = yield request
-                _read_head(response, attempt)
+                response = _read_head((yield request), attempt)
                 if response.status_code < 400:
                     self._refusing_hosts.add(request.url.netloc)
         except Exception as error:
-            attempt.finish("broken", connection_code(error))
+            code = connection_code(error)
+            attempt.finish("broken", code)
+            final = as_final(code, request)
+            if final:
+                raise final from error
             raise
+        except KeyboardInterrupt:
+            attempt.finish("closed")
+            raise Interrupted from None
         except BaseException:
-            # The stop button, or a task that was cancelled.
+            # A task that was cancelled.
             attempt.finish("closed")
             raise
         if response.is_closed:
@@ -103,37 +110,28 @@ def chat_body(request: httpx2.Request) -> dict[str, Any] | None:
     return body if isinstance(body, dict) else None
 
 
-def connection_code(error: BaseException | None) -> str:
-    """The log's word for what kept an answer from coming."""
-    if isinstance(error, httpx2.TimeoutException):
-        return "timeout"
-    if isinstance(error, LLMError):
-        return "other_host"
-    unreached = (httpx2.ConnectError, httpx2.UnsupportedProtocol, httpx2.InvalidURL)
-    if not isinstance(error, unreached):
-        return "cut"
-    cause: BaseException | None = error
-    while cause and not isinstance(cause, ssl.SSLError):
-        cause = cause.__cause__ or cause.__context__
-    if cause is None:
-        return "no_server"
-    return "untrusted" if isinstance(cause, ssl.SSLCertVerificationError) else "no_tls"
+def _read_head(response: httpx2.Response, attempt: Attempt) -> httpx2.Response:
+    """Of an answer that is not streamed, and of every refusal, the body as well.
 
-
-def _read_head(response: httpx2.Response, attempt: Attempt) -> None:
-    """Of an answer that is not streamed, and of every refusal, the body as well."""
+    Raises DecodingError where the answer is none, such as a page of HTML.
+    """
+    if response.status_code >= 400:
+        response = without_key(response)
     attempt.hang_up = partial(shut_down, response.extensions.get("network_stream"))
     exchange = attempt.exchange
     exchange.begin(response.status_code, response.headers)
     if response.is_closed:
         exchange.feed(response.content)
         exchange.end()
+        if response.status_code < 400 and exchange.error_code == "unreadable":
+            raise httpx2.DecodingError("No chat completion came.")
     if (
         exchange.error_code == wire.INSUFFICIENT_QUOTA
         and wire.SHOULD_RETRY_HEADER not in response.headers
     ):
         # The library would ask three times for money that is not there.
         response.headers[wire.SHOULD_RETRY_HEADER] = "false"
+    return response
 
 
 def _with_usage_asked(request: httpx2.Request, body: Mapping[str, Any]) -> httpx2.Request:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from swsllm_nb.notebook.errors import explain
+from swsllm_nb.notebook.errors import explain, scrub
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -28,8 +28,13 @@ def explain_openai_errors(
     ) -> Any:
         if not isinstance(error, OpenAIError):
             return earlier_handler(kind, error, trace, tb_offset=tb_offset)
-        sentence = explain(trouble_of(error), live_key())
-        shell.showtraceback((type(sentence), sentence, None))
+        key = live_key()
+        # A kernel tells its front end the error's own text as well.
+        error.args = tuple(
+            scrub(each, key) if isinstance(each, str) else each for each in error.args
+        )
+        sentence = explain(trouble_of(error), key).with_traceback(trace)
+        shell.showtraceback((type(sentence), sentence, trace))
         return []
 
     register: Callable[..., None] = shell.set_custom_exc

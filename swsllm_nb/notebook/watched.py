@@ -10,8 +10,12 @@ from typing import Any
 import httpx2
 
 from swsllm_nb.notebook.attempt import Attempt
+from swsllm_nb.notebook.errors import Interrupted, LLMError
+from swsllm_nb.notebook.keys import hides_key, scrub
+from swsllm_nb.notebook.language import say
+from swsllm_nb.notebook.troubles import connection_code
 
-__all__ = ["shut_down", "watch"]
+__all__ = ["refuse_own_key", "shut_down", "watch", "without_key"]
 
 
 def watch(response: httpx2.Response, attempt: Attempt) -> None:
@@ -37,16 +41,23 @@ class _Watched:
         self._decode = decode
 
     def _take(self, chunk: bytes) -> bytes:
-        return self._attempt.exchange.feed(self._decode(chunk))
+        try:
+            decoded = self._decode(chunk)
+        except zlib.error as error:
+            raise httpx2.DecodingError(str(error)) from error
+        return self._readable(self._attempt.exchange.feed(decoded))
 
     def _end(self) -> bytes:
-        return self._attempt.exchange.end()
+        return self._readable(self._attempt.exchange.end())
+
+    def _readable(self, passed_on: bytes) -> bytes:
+        if self._attempt.exchange.error_code == "unreadable":
+            raise httpx2.DecodingError("No chat completion came.")
+        return passed_on
 
     def _leave(self, error: BaseException) -> None:
-        if isinstance(error, httpx2.TimeoutException):
-            self._attempt.finish("broken", "timeout")
-        elif isinstance(error, Exception):
-            self._attempt.finish("broken", "cut")
+        if isinstance(error, Exception):
+            self._attempt.finish("broken", connection_code(error))
         else:
             self._attempt.finish("closed")
 
@@ -59,6 +70,9 @@ class _SyncWatched(_Watched, httpx2.SyncByteStream):
                 if passed_on:
                     yield passed_on
             yield self._end()
+        except KeyboardInterrupt as error:
+            self._leave(error)
+            raise Interrupted from None
         except BaseException as error:
             self._leave(error)
             raise
@@ -97,6 +111,42 @@ def shut_down(network_stream: Any) -> None:
     if raw_socket:
         with suppress(OSError):
             raw_socket.shutdown(socket.SHUT_RDWR)
+
+
+def refuse_own_key(request: httpx2.Request) -> None:
+    """Raises LLMError where the key of a call stands in its own body, or in its address."""
+    if hides_key(f"{request.url} {request.content.decode('utf-8', 'replace')}", _key_of(request)):
+        raise LLMError(
+            say(
+                "Your key stands in what was to be sent, so nothing was sent: a key does not "
+                "belong into a question. Take it out; if others may have seen it, replace it on "
+                "the course page.",
+                "In dem, was gesendet werden sollte, steht der eigene Schlüssel; es wurde nichts "
+                "gesendet: Ein Schlüssel gehört nicht in eine Frage. Bitte herausnehmen und auf "
+                "der Kursseite ersetzen, falls andere ihn gesehen haben können.",
+            )
+        )
+
+
+def without_key(response: httpx2.Response) -> httpx2.Response:
+    """A refusal that was read, as it may be quoted: some servers repeat the key they refuse."""
+    text = scrub(response.text, _key_of(response.request))
+    if text == response.text:
+        return response
+    headers = response.headers.copy()
+    for name in ("content-encoding", "content-length"):
+        headers.pop(name, None)
+    return httpx2.Response(
+        response.status_code,
+        headers=headers,
+        content=text.encode(response.encoding or "utf-8", "replace"),
+        request=response.request,
+        extensions=response.extensions,
+    )
+
+
+def _key_of(request: httpx2.Request) -> str:
+    return request.headers.get("authorization", "").removeprefix("Bearer ")
 
 
 def _decoder(encoding: str) -> Callable[[bytes], bytes]:

@@ -36,9 +36,10 @@ def show(desk: Desk, words: Sequence[str]) -> None:
 def _clear(desk: Desk) -> None:
     course = desk.course()
     count = len(course.log())
+    calls = "call" if count == 1 else "calls"
     prompt = say(
-        f"Delete {count:,} calls of this account from this machine, prompts and answers for good? "
-        "y/n ",
+        f"Delete {count:,} {calls} of this account from this machine, prompts and answers for "
+        "good? y/n ",
         f"{count:,} Aufrufe dieses Kontos von diesem Rechner löschen, Fragen und Antworten für "
         "immer? j/n ",
     )

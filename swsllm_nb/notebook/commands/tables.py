@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from html import escape
 from typing import Final
 
+from swsllm_nb.notebook.markdown import printable
+
 __all__ = ["show_html", "show_table"]
 
 _ALIGNED: Final = "text-align: left"
@@ -20,7 +22,10 @@ def show_html(html: str, text: str) -> None:
     """One output of HTML in which no formula is set, readable as text where none is shown."""
     from IPython.display import display
 
-    bundle = {"text/html": f'<div class="mathjax_ignore">{html}</div>', "text/plain": text}
+    bundle = {
+        "text/html": f'<div class="mathjax_ignore">{html}</div>',
+        "text/plain": printable(text),
+    }
     display(bundle, raw=True)  # type: ignore[no-untyped-call]
 
 
