@@ -112,7 +112,7 @@ def test_long_answers_are_painted_less_often_the_longer_they_are(cell: CapturedI
         clock.now += 0.005
     paints = [len(bundle["text/html"]) for bundle in bundles(cell)]
     assert sum(paints) < 0.05 * sum(10 * (number + 1) + 100 for number in range(2_000))
-    assert 40 < len(paints) < 100
+    assert 40 < len(paints) < 85
 
 
 def test_nothing_is_painted_before_there_is_a_word(cell: CapturedIO) -> None:
