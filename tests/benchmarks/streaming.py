@@ -23,6 +23,12 @@ from jupyter_client.manager import KernelManager  # noqa: E402
 
 DELTAS, DELTA_CHARACTERS = 2_000, 10
 
+PROSE = """
+Every word of an answer is drawn from a list of all words, each with a probability. The model does
+not look anything up: it has **learned** which words follow which, and a *temperature* says how far
+down the list it may reach. With a low one it says the same each time; with a high one it surprises,
+and is more often wrong. Neither makes it know more than it does.
+"""
 SECTION = r"""
 ## Part {number}: what softmax does
 
@@ -42,28 +48,32 @@ def softmax(x: np.ndarray, temperature: float = {number}.0) -> np.ndarray:
 | 0.{number} | always the same | $0.0{number} |
 | 1.{number} | *mostly* | $0.1{number} |
 
+{prose}
 1. With a low temperature the `argmax` is left, see [the page](https://example.org/{number}).
 2. With a high one every word is as likely as any other.
 """
 
 
-def section(number: int, has_formulas: bool) -> str:
+def section(number: int, has_formulas: bool, paragraphs: int) -> str:
     formula = r"\[ p_i = \frac{e^{x_i / T}}{\sum_j e^{x_j / T}} \]"
     x, formula = (r"\(x_i\)", formula) if has_formulas else ("`x`", "p = exp(x / T) / sum")
-    return SECTION.format(number=number, x=x, formula=formula)
+    prose = PROSE * paragraphs
+    return SECTION.format(number=number, x=x, formula=formula, prose=prose)
 
 
-def answer(sections_with_formulas: int) -> str:
-    sections = (section(number, number < sections_with_formulas) for number in range(50))
+def answer(sections_with_formulas: int, paragraphs: int) -> str:
+    sections = (
+        section(number, number < sections_with_formulas, paragraphs) for number in range(50)
+    )
     return "".join(sections)[: DELTAS * DELTA_CHARACTERS]
 
 
-ANSWER = answer(sections_with_formulas=4)
-ALL_FORMULAS = answer(sections_with_formulas=50)
+USUAL = answer(sections_with_formulas=4, paragraphs=4)
+DENSE = answer(sections_with_formulas=50, paragraphs=0)
 
 ON_EVERY_DELTA = f"""
 from swsllm_nb.notebook.display import LiveAnswer
-live, answer = LiveAnswer(), {ANSWER!r}
+live, answer = LiveAnswer(), {USUAL!r}
 for end in range({DELTA_CHARACTERS}, len(answer) + 1, {DELTA_CHARACTERS}):
     live.finish(answer[:end], "")
 """
@@ -131,8 +141,8 @@ def in_jupyterlab(lab: JupyterServer, title: str) -> str:
 
 def main(deltas_per_second: float = 200) -> None:
     pause = 1 / deltas_per_second
-    usual = Scripted(chunks=pieces(ANSWER), wait_between_chunks=pause)
-    full_of_formulas = Scripted(chunks=pieces(ALL_FORMULAS), wait_between_chunks=pause)
+    usual = Scripted(chunks=pieces(USUAL), wait_between_chunks=pause)
+    dense = Scripted(chunks=pieces(DENSE), wait_between_chunks=pause)
     with FakeOpenAI(default=usual) as server, tempfile.TemporaryDirectory() as home:
         from proxies import clean_environment
 
@@ -142,12 +152,12 @@ def main(deltas_per_second: float = 200) -> None:
             "PYTHONPATH": str(HERE.parent),
         }
         folders = {"XDG_DATA_HOME": home, "IPYTHONDIR": home}
-        print(f"{len(ANSWER):,} characters in {DELTAS:,} deltas, {deltas_per_second:g} a second")
+        print(f"{len(USUAL):,} characters in {DELTAS:,} deltas, {deltas_per_second:g} a second")
         print(in_a_kernel(clean_environment(**ours, **folders)))
         with jupyter_lab(Path(home) / "lab", ours) as lab:
-            print(in_jupyterlab(lab, "8 formulas"))
-            server.answers.append(full_of_formulas)
-            print(in_jupyterlab(lab, f"{ALL_FORMULAS.count('p_i') * 2} formulas"))
+            print(in_jupyterlab(lab, "prose with some of each"))
+            server.answers.append(dense)
+            print(in_jupyterlab(lab, "all code, tables and formulas"))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import nbformat
@@ -24,6 +24,7 @@ from tools import find
 
 REPOSITORY = Path(__file__).parents[2]
 WAIT_SECONDS = 60
+FrontEnd = Literal["lab", "notebook"]
 SETTINGS = {
     "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
     "@jupyterlab/docmanager-extension:plugin": {"autosave": False},
@@ -49,6 +50,11 @@ RUN_CELL = """async (index) => {
     app.shell.currentWidget.content.activeCellIndex = index;
     await app.commands.execute('notebook:run-cell');
 }"""
+START_CELL = """(index) => {
+    const app = window.jupyterapp;
+    app.shell.currentWidget.content.activeCellIndex = index;
+    app.commands.execute('notebook:run-cell');
+}"""
 RUN_COMMAND = (
     "async ([name, options]) => { await window.jupyterapp.commands.execute(name, options) }"
 )
@@ -65,7 +71,10 @@ class JupyterServer:
 
 @contextmanager
 def jupyter_lab(home: Path, environment: Mapping[str, str]) -> Iterator[JupyterServer]:
-    """JupyterLab over ``home/notebooks``; it reads and writes nothing outside ``home``."""
+    """JupyterLab over ``home/notebooks``; it reads and writes nothing outside ``home``.
+
+    Notebook 7 is served beside it.
+    """
     folder, token = home / "notebooks", secrets.token_hex(16)
     overrides = home / "config" / "labconfig" / "default_setting_overrides.json"
     overrides.parent.mkdir(parents=True)
@@ -80,6 +89,7 @@ def jupyter_lab(home: Path, environment: Mapping[str, str]) -> Iterator[JupyterS
         f"--ServerApp.root_dir={folder}",
         "--ServerApp.port_retries=0",
         "--LabApp.expose_app_in_browser=True",
+        "--JupyterNotebookApp.expose_app_in_browser=True",
     ]
     with (home / "jupyter.log").open("w") as log:
         process = subprocess.Popen(
@@ -156,6 +166,15 @@ class NotebookPage:
         self.page.evaluate(RUN_CELL, index)
         return self.output(index)
 
+    def start(self, index: int) -> Locator:
+        """Run one cell, without waiting, and give its output area."""
+        self.page.evaluate(START_CELL, index)
+        return self.output(index)
+
+    def stop(self) -> None:
+        """Press the stop button."""
+        self.page.locator('[data-command="notebook:interrupt-kernel"]').first.click()
+
     def run_all(self) -> None:
         self.command("notebook:run-all-cells")
 
@@ -183,7 +202,9 @@ class NotebookPage:
 
 
 @contextmanager
-def open_notebook(browser: Browser, server: JupyterServer, name: str) -> Iterator[NotebookPage]:
+def open_notebook(
+    browser: Browser, server: JupyterServer, name: str, front_end: FrontEnd = "lab"
+) -> Iterator[NotebookPage]:
     """A fresh browser profile with a notebook and its idle kernel; dialogs fail the test."""
     with browser.new_context(viewport={"width": 1000, "height": 1400}) as context:
         context.set_default_timeout(WAIT_SECONDS * 1000)
@@ -199,8 +220,11 @@ def open_notebook(browser: Browser, server: JupyterServer, name: str) -> Iterato
 
         context.route("**/*", stay_here)
         # In a workspace of its own, the notebooks of earlier tests are not opened beside it.
-        workspace = f"lab/workspaces/{Path(name).stem}"
-        notebook.page.goto(f"{server.url}{workspace}/tree/{name}?token={server.token}")
+        places = {
+            "lab": f"lab/workspaces/{Path(name).stem}/tree/{name}",
+            "notebook": f"notebooks/{name}",
+        }
+        notebook.page.goto(f"{server.url}{places[front_end]}?token={server.token}")
         notebook.wait_until_idle()
         yield notebook
 

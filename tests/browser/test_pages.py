@@ -9,6 +9,8 @@ import pytest
 from browser.rig import REPOSITORY, JupyterServer, NotebookPage, open_notebook, write_notebook
 from playwright.sync_api import Browser, Locator, expect
 
+from swsllm_nb.notebook.markdown import DOLLARS_CLASS, clean_html
+
 pytestmark = pytest.mark.browser
 
 FOOTNOTE = "gpt-4o-mini · 312 in + 88 out · $0.0001 · $3.91 of $5.00 left"
@@ -29,7 +31,9 @@ HOSTILE = r"""
 <style>body { background: url(http://evil.example/style.png) }</style>
 <link rel="stylesheet" href="http://evil.example/sheet.css">
 
-\(\href{javascript:window.attacked='maths'}{x}\) $\href{javascript:window.attacked='tex'}{x}$
+\(\href{javascript:window.attacked='maths'}{x}\)
+\(\text{<img src=x onerror="window.attacked = 'text'">}\)
+$\href{javascript:window.attacked='tex'}{x}$
 
 | a <script>window.attacked = 'table'</script> | b |
 |:--|--:|
@@ -74,7 +78,7 @@ def assert_harmless(notebook: NotebookPage, output: Locator) -> None:
     expect(output).to_contain_text("The end.")
     for link in output.locator("a[href]").all():
         assert str(link.get_attribute("href")).startswith(("https:", "http:", "mailto:"))
-    live = "script, img, svg, iframe, style, link, form, input, button, mjx-container"
+    live = "script, img, svg, iframe, style, link, form, input, button, mjx-container a"
     assert output.locator(".swsllm").locator(live).count() == 0
     assert attacked(notebook) is None
     assert notebook.foreign == []
@@ -102,7 +106,7 @@ def test_the_same_answer_shown_as_markdown_would_run_and_load(notebook: Notebook
     assert notebook.foreign != []
 
 
-@cells(showing("It costs from $1 to $2, or `$3`. Not \\(a_1\\)."), MATHS)
+@cells(showing("It costs from $1 to $2, or `$3`. Not `\\(a_1\\)`."), MATHS)
 def test_dollars_stay_dollars_in_answer_and_footnote(notebook: NotebookPage) -> None:
     output = notebook.run(0)
     expect(notebook.run(1).locator("mjx-container")).to_be_visible()
@@ -122,7 +126,8 @@ def test_what_is_saved_is_one_output_with_answer_and_footnote(notebook: Notebook
 def test_somebody_elses_notebook_shows_answer_and_footnote_without_being_run(
     browser: Browser, lab: JupyterServer
 ) -> None:
-    html = f'<div class="swsllm mathjax_ignore"><p>From $1 to $2.</p><div>{FOOTNOTE}</div></div>'
+    shown = clean_html("From $1 to $2, \\(a\\).\n\n```python\nfor\n```")
+    html = f'<div class="swsllm {DOLLARS_CLASS}">{shown}<div>{FOOTNOTE}</div></div>'
     cell = {"cell_type": "code", "source": "", "metadata": {}, "execution_count": 1, "id": "a"}
     output = {"output_type": "display_data", "metadata": {}, "data": {"text/html": html}}
     maths = {"output_type": "display_data", "metadata": {}, "data": {"text/html": "<p>$x$</p>"}}
@@ -134,9 +139,11 @@ def test_somebody_elses_notebook_shows_answer_and_footnote_without_being_run(
     }
     (lab.folder / "foreign.ipynb").write_text(json.dumps(document))
     with open_notebook(browser, lab, "foreign.ipynb") as notebook:
-        expect(notebook.output(0).locator("mjx-container")).to_be_visible()
+        expect(notebook.output(0).locator("mjx-container")).to_have_count(2)
         shown = notebook.output(0).locator(".swsllm").inner_text()
-        assert shown.split() == f"From $1 to $2. {FOOTNOTE}".split()
+        assert shown.startswith("From $1 to $2, ")
+        assert shown.endswith(FOOTNOTE)
+        expect(notebook.output(0).locator(".highlight .k")).to_have_text("for")
 
 
 LAYERS = """element => {
