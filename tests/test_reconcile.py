@@ -179,7 +179,7 @@ def test_the_row_of_an_interrupted_call_ends_with_the_proxys_figure(
     button.start()
     question = Question("gpt-4o-mini", tuple(MESSAGES))
     with pytest.raises(Interrupted):
-        course.ask(question, Whereabouts("magic"), lambda text: painted.set() if text else None)
+        course.ask(question, Whereabouts("magic"), lambda text: text and painted.set(), None)
     assert time.monotonic() - pressed_at[0] < 0.2
     button.join()
     assert list(course.log()["cost_source"]) == ["unknown"]

@@ -250,7 +250,7 @@ def test_of_several_models_only_the_busy_one_is_asked_again(
 
     server.answers.append(Scripted(status=503, body="busy"))
     asked = [(QUESTION, Ticket(Whereabouts())) for _ in range(3)]
-    outcomes = ask_together(asked, *course._clients())
+    outcomes = ask_together(asked, *course._clients(), None)
     assert [str(each) for each in outcomes] == ["Hello from the stub. "] * 3
     assert len(server.requests) == 4
 
