@@ -162,7 +162,113 @@ _LIMITS = _Migration(
     ),
 )
 
-_MIGRATIONS: Final = (_FIRST_LIGHT, _LIMITS)
+_PAGE = _Migration(
+    (
+        "ALTER TABLE accounts ADD COLUMN full_name TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE accounts ADD COLUMN email TEXT NOT NULL DEFAULT ''",
+        """
+        ALTER TABLE accounts ADD COLUMN password_is_initial $int NOT NULL DEFAULT 1
+            CHECK (password_is_initial IN (0, 1))
+        """,
+        "ALTER TABLE accounts ADD COLUMN language TEXT",
+        "ALTER TABLE keys ADD COLUMN sealed $bytes",
+        "ALTER TABLE course ADD COLUMN name TEXT",
+        "ALTER TABLE course ADD COLUMN begins TEXT",
+        "ALTER TABLE course ADD COLUMN ends TEXT",
+        "ALTER TABLE course ADD COLUMN contact TEXT",
+        "ALTER TABLE course ADD COLUMN language TEXT",
+        "ALTER TABLE course ADD COLUMN default_budget_pico $int CHECK (default_budget_pico >= 0)",
+        "ALTER TABLE course ADD COLUMN allowed_models TEXT",
+        "ALTER TABLE course ADD COLUMN retention_days $int CHECK (retention_days > 0)",
+        "ALTER TABLE course ADD COLUMN summed_up_to_id $int NOT NULL DEFAULT 0",
+        """
+        CREATE TABLE staff (
+            id $id,
+            name TEXT NOT NULL UNIQUE,
+            password_hash TEXT NOT NULL,
+            password_is_initial $int NOT NULL DEFAULT 1 CHECK (password_is_initial IN (0, 1)),
+            enabled $int NOT NULL DEFAULT 1 CHECK (enabled IN (0, 1)),
+            created_at TEXT NOT NULL
+        ) $strict
+        """,
+        """
+        CREATE TABLE staff_keys (
+            id $id,
+            staff_id $int NOT NULL REFERENCES staff (id),
+            hash $bytes NOT NULL UNIQUE,
+            prefix TEXT NOT NULL,
+            created_at TEXT NOT NULL,
+            revoked_at TEXT
+        ) $strict
+        """,
+        """
+        CREATE TABLE sessions (
+            token_hash $bytes PRIMARY KEY,
+            account_id $int REFERENCES accounts (id),
+            staff_id $int REFERENCES staff (id),
+            created_at TEXT NOT NULL,
+            seen_at TEXT NOT NULL,
+            expires_at TEXT NOT NULL,
+            CHECK ((account_id IS NULL) <> (staff_id IS NULL))
+        ) $strict
+        """,
+        """
+        CREATE TABLE sign_in_failures (
+            subject $bytes PRIMARY KEY,
+            failures $int NOT NULL,
+            last_at TEXT NOT NULL,
+            blocked_until TEXT
+        ) $strict
+        """,
+        """
+        CREATE TABLE audit (
+            id $id,
+            at TEXT NOT NULL,
+            author TEXT NOT NULL,
+            act TEXT NOT NULL,
+            account_id $int REFERENCES accounts (id),
+            details TEXT NOT NULL
+        ) $strict
+        """,
+        "CREATE INDEX audit_by_account ON audit (account_id, id)",
+        """
+        CREATE TABLE refusals (
+            account_id $int NOT NULL REFERENCES accounts (id),
+            hour TEXT NOT NULL,
+            code TEXT NOT NULL,
+            model TEXT NOT NULL,
+            refusals $int NOT NULL,
+            last_at TEXT NOT NULL,
+            PRIMARY KEY (account_id, hour, code, model)
+        ) $strict
+        """,
+        """
+        CREATE TABLE daily (
+            day TEXT NOT NULL,
+            account_id $int NOT NULL REFERENCES accounts (id),
+            model TEXT NOT NULL,
+            calls $int NOT NULL,
+            prompt_tokens $int NOT NULL,
+            completion_tokens $int NOT NULL,
+            amount_pico $int NOT NULL,
+            last_at TEXT NOT NULL,
+            PRIMARY KEY (day, account_id, model)
+        ) $strict
+        """,
+        "CREATE INDEX daily_by_account ON daily (account_id, day)",
+    ),
+)
+
+_MIGRATIONS: Final = (_FIRST_LIGHT, _LIMITS, _PAGE)
+"""What _PAGE's columns and tables hold, where a name does not say it:
+
+``keys.sealed`` is the key encrypted for its student; NULL for keys that are older than the page.
+``course.begins`` and ``ends`` are days, ``allowed_models`` is JSON as in accounts, and up to the row
+``summed_up_to_id`` every row of the ledger is closed for good and summed up in ``daily``: calls and
+adjustments by UTC day, account and model ('' where an adjustment names no call).
+``sign_in_failures.subject`` is a keyed hash of a name or an address. ``refusals`` counts what was
+refused to an account, by UTC hour.
+"""
 
 NEWEST: Final = len(_MIGRATIONS)
 
