@@ -178,7 +178,7 @@ _PAGE = _Migration(
         "ALTER TABLE course ADD COLUMN contact TEXT",
         "ALTER TABLE course ADD COLUMN language TEXT",
         "ALTER TABLE course ADD COLUMN default_budget_pico $int CHECK (default_budget_pico >= 0)",
-        "ALTER TABLE course ADD COLUMN allowed_models TEXT",
+        "ALTER TABLE course ADD COLUMN default_models TEXT",
         "ALTER TABLE course ADD COLUMN retention_days $int CHECK (retention_days > 0)",
         "ALTER TABLE course ADD COLUMN summed_up_to_id $int NOT NULL DEFAULT 0",
         """
@@ -263,7 +263,7 @@ _MIGRATIONS: Final = (_FIRST_LIGHT, _LIMITS, _PAGE)
 """What _PAGE's columns and tables hold, where a name does not say it:
 
 ``keys.sealed`` is the key encrypted for its student; NULL for keys that are older than the page.
-``course.begins`` and ``ends`` are days, ``allowed_models`` is JSON as in accounts, and up to the row
+``course.begins`` and ``ends`` are days, ``default_models`` is JSON (or NULL for all), and up to row
 ``summed_up_to_id`` every row of the ledger is closed for good and summed up in ``daily``: calls and
 adjustments by UTC day, account and model ('' where an adjustment names no call).
 ``sign_in_failures.subject`` is a keyed hash of a name or an address. ``refusals`` counts what was
