@@ -1,6 +1,7 @@
 """What every test starts from: folders of its own, no key in sight, and proxies that are real."""
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -36,6 +37,9 @@ def own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mo
     for name in ("CONFIG", "DATA", "RUNTIME"):
         monkeypatch.setenv(f"JUPYTER_{name}_DIR", str(home / f"jupyter-{name.lower()}"))
     monkeypatch.chdir(tmp_path_factory.mktemp("here"))
+    desk = sys.modules.get("swsllm_nb.notebook.desk")
+    if desk is not None:
+        desk.desk_of_script.cache_clear()
     return home
 
 
