@@ -239,6 +239,39 @@ def test_of_several_models_one_that_fails_does_not_take_the_other_with_it(
     assert str(swsllm_nb.last()).strip() == "Hello from the stub."
 
 
+def test_of_several_models_one_whose_answer_is_not_as_asked_leaves_the_others_theirs(
+    connected: FakeOpenAI, shell: InteractiveShell
+) -> None:
+    connected.answers += [Scripted(text='{"a": 1}'), Scripted(chunks=("no json",))]
+    cell = Cell(shell, "%%llm -m gpt-4o-mini,gpt-4o --json\nHi")
+    assert isinstance(cell.error, CallFailed)
+    html = cell.last_output["text/html"]
+    assert '{"a": 1}' in html.replace("&quot;", '"')
+    assert "no json" in html
+    assert "not the JSON that was asked for" in html
+    # As the sentence says.
+    assert str(swsllm_nb.last()) == "no json"
+
+
+def test_a_server_that_does_not_stream_is_heard_all_the_same(
+    connected: FakeOpenAI, shell: InteractiveShell
+) -> None:
+    message = {"role": "assistant", "content": "All at once."}
+    choice = {"index": 0, "message": message, "finish_reason": "stop"}
+    connected.default = Scripted(body={"id": "1", "model": "m", "choices": [choice]})
+    cell = Cell(shell, "%%llm\nHi")
+    cell.result.raise_error()
+    assert "All at once." in cell.shown
+    assert str(swsllm_nb.ask("Hi")) == "All at once."
+
+
+def test_an_estimate_is_kept_under_the_name_of_out(
+    connected: FakeOpenAI, shell: InteractiveShell
+) -> None:
+    Cell(shell, "%%llm --estimate -o bound\nHi").result.raise_error()
+    assert isinstance(shell.user_ns["bound"], Estimate)
+
+
 def test_an_estimate_is_an_upper_bound_and_sends_nothing(
     connected: FakeOpenAI, shell: InteractiveShell
 ) -> None:

@@ -188,6 +188,9 @@ class _Asking(threading.Thread):
         else:
             self._take_whole(answer)
         call = self.ticket.calls[-1]
+        if call.answer and not self._pieces:
+            # A server that does not stream: the library finds no event in a whole answer.
+            self._pieces.append(call.answer)
         if call.status != "ok" and not self.ticket.stopped:
             # The library takes a stream that just ends for a complete one.
             trouble = Trouble(code=call.error_code, base_url=self._base_url)
