@@ -71,6 +71,8 @@ def test_a_reasoning_model_is_told_how_long_to_think(
         ("--max-cost 1 -m llama", "price of llama is not known"),
         ('-s "You are {{ role }}"', "{{ role }} names a variable that is not there"),
         ("--max-cost x", "amount in dollars"),
+        ("--max-tokens many", "--max-tokens: 'many' is no whole number"),
+        ("-c", "-c/--chat: a value belongs after it"),
     ],
 )
 def test_what_cannot_be_asked_is_one_sentence_and_nothing_is_sent(
@@ -91,6 +93,32 @@ def test_placeholders_are_filled_in_the_text_and_in_the_system_message(
     assert sent(connected) == [["You are a poet", "Say {{ role }} $x {role}"]]
     Cell(shell, "%%llm --raw\nSay {{ text }}").result.raise_error()
     assert sent(connected)[1] == ["Say {{ text }}"]
+
+
+def test_a_question_of_which_nothing_is_left_is_not_sent(
+    connected: FakeOpenAI, shell: InteractiveShell
+) -> None:
+    shell.user_ns["nothing"] = " "
+    cell = Cell(shell, "%%llm\n{{ nothing }}")
+    assert "nothing stands in {{ nothing }}" in cell.shown
+    assert not connected.requests
+
+
+def test_a_mistake_on_the_line_is_told_in_german(
+    shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SWSLLM_LANGUAGE", "de")
+    assert "-c/--chat: danach gehört ein Wert" in Cell(shell, "%%llm -c\nHi").shown
+    assert "'x' ist keine ganze Zahl" in Cell(shell, "%%llm --seed x\nHi").shown
+    assert "'x' ist keine ganze Zahl" in Cell(shell, "%llm set seed=x").shown
+
+
+def test_an_answer_can_end_with_its_first_line(
+    connected: FakeOpenAI, shell: InteractiveShell
+) -> None:
+    Cell(shell, r'%%llm --stop "\n" --presence-penalty -1,5' + "\nHi").result.raise_error()
+    body = connected.requests[0].body
+    assert (body["stop"], body["presence_penalty"]) == (["\n"], -1.5)
 
 
 def test_a_frame_says_how_much_of_it_goes_out_and_how_many_tokens_that_is(

@@ -13,7 +13,7 @@ from swsllm_nb.notebook.errors import CallFailed, Interrupted, LLMError
 from swsllm_nb.notebook.estimate import Estimate, estimate_of, may_cost_more_than
 from swsllm_nb.notebook.language import say
 from swsllm_nb.notebook.options import Options
-from swsllm_nb.notebook.prompting import Filled, Filling, checked_prompt
+from swsllm_nb.notebook.prompting import Filled, Filling, check_not_empty, checked_prompt
 from swsllm_nb.notebook.question import default_model, question_of
 from swsllm_nb.notebook.schemas import parsed
 
@@ -53,6 +53,7 @@ def inquiry_of(desk: Desk, text: str, options: Options) -> Inquiry:
     if not raw:
         filling = Filling(desk.namespace, key)
         prompt, filled = filling.fill(prompt)
+        check_not_empty(prompt, filled)
         if system:
             system, more = filling.fill(checked_prompt(system, key, raw=False))
             filled += more
