@@ -8,7 +8,15 @@ from swsllm_nb.notebook.answer import Answer, Question
 from swsllm_nb.notebook.attempt import Ticket
 from swsllm_nb.notebook.calls import Call
 from swsllm_nb.notebook.display import LiveAnswer
-from swsllm_nb.notebook.errors import CallFailed, Interrupted, LLMError, Retry, Trouble, explain
+from swsllm_nb.notebook.errors import (
+    HERE,
+    CallFailed,
+    Interrupted,
+    LLMError,
+    Retry,
+    Trouble,
+    explain,
+)
 from swsllm_nb.notebook.waiting import Patience
 
 if TYPE_CHECKING:
@@ -147,7 +155,7 @@ class _Asking(threading.Thread):
             self.failure = CallFailed(str(error))
         except Exception as error:
             # It must not die in a thread, unheard.
-            trouble = Trouble(message=f"{type(error).__name__}: {error}")
+            trouble = Trouble(code=HERE, message=f"{type(error).__name__}: {error}")
             self.failure = explain(trouble, self._client.api_key)
         finally:
             self.finished.set()
@@ -188,7 +196,7 @@ class _Asking(threading.Thread):
         else:
             self._take_whole(answer)
         call = self.ticket.calls[-1]
-        if call.answer and not self._pieces:
+        if call.answer and not self.text:
             # A server that does not stream: the library finds no event in a whole answer.
             self._pieces.append(call.answer)
         if call.status != "ok" and not self.ticket.stopped:
@@ -207,14 +215,14 @@ class _Asking(threading.Thread):
         self._note_fingerprint(chunk)
         # None in an event that is no chunk; the call's row will say so.
         for choice in chunk.choices or ():
-            if choice.index == 0 and choice.delta.content:
-                self._pieces.append(choice.delta.content)
+            if choice.index == 0 and choice.delta:
+                self._pieces.append(choice.delta.content or choice.delta.refusal or "")
 
     def _take_whole(self, completion: "ChatCompletion") -> None:
         self._note_fingerprint(completion)
         for choice in completion.choices or ():
-            if choice.index == 0 and choice.message.content:
-                self._pieces.append(choice.message.content)
+            if choice.index == 0 and choice.message:
+                self._pieces.append(choice.message.content or choice.message.refusal or "")
 
     def _note_fingerprint(self, told: Any) -> None:
         self._practice = self._practice or told.system_fingerprint == _PRACTICE_FINGERPRINT
