@@ -158,6 +158,28 @@ def test_a_question_on_the_line_is_told_where_it_belongs(
     assert "%%llm on the first line" in cell.shown
 
 
+@pytest.mark.parametrize("code", ["x = 5", "x = 5\n\n# so", "%config IPCompleter"])
+def test_a_question_below_code_is_told_where_it_belongs(
+    connected: FakeOpenAI, shell: InteractiveShell, code: str
+) -> None:
+    cell = Cell(shell, f"{code}\n%%llm\nWas ist das?")
+    assert isinstance(cell.result.error_before_exec, LLMError)
+    assert "%%llm belongs on the first line of its cell" in cell.shown
+    assert cell.shown.strip().count("\n") == 0
+    assert "x" not in shell.user_ns
+    assert not connected.requests
+
+
+def test_a_question_in_a_text_or_after_a_space_is_left_as_it_is(
+    connected: FakeOpenAI, shell: InteractiveShell
+) -> None:
+    Cell(shell, 'text = """\n%%llm\nHi"""').result.raise_error()
+    assert shell.user_ns["text"] == "\n%%llm\nHi"
+    Cell(shell, "%%time\n%%llm\nHi").result.raise_error()
+    Cell(shell, "\n  %%llm -t 0\n  Hi").result.raise_error()
+    assert sent(connected) == [["Hi"], ["  Hi"]]
+
+
 def test_help_and_other_cells_are_left_alone(shell: InteractiveShell) -> None:
     for text in ("%%llm?", "%llm?", "x = 1  # %%llm", "'''\n%%llm\n'''\n%who"):
         cell = Cell(shell, text)
@@ -213,10 +235,22 @@ def test_the_context_is_listed_with_its_share_and_forgotten_by_name(
     assert "user" in shown
     assert "97 %" in shown
     assert "32 tokens, $0.0000048 (gpt-4o-mini)" in shown
-    assert "talk: 1 turns, 32 tokens" in Cell(shell, "%llm chats").shown
+    assert "talk: 1 turn, 32 tokens" in Cell(shell, "%llm chats").shown
     assert "no conversation 'tlak'; there are: talk" in Cell(shell, "%llm forget tlak").shown
     Cell(shell, "%llm forget talk").result.raise_error()
     assert "There is no conversation yet" in Cell(shell, "%llm context").shown
+
+
+def test_nothing_that_a_model_wrote_steers_a_terminal(
+    connected: FakeOpenAI, shell: InteractiveShell
+) -> None:
+    connected.default = Scripted(text="\x1b]0;mine\x07\x1b[31mred")
+    cells = ["%%llm -c a\nHi \x1b[31m", "%llm context", "%llm chats", "%llm log", "%llm statement"]
+    for cell in (Cell(shell, text) for text in cells):
+        cell.result.raise_error()
+        plain = [output["text/plain"] for output in cell.outputs]
+        assert not re.search("[\x1b\x07]", "".join([cell.shown.partition("{")[0], *plain]))
+    assert "a: 1 turn," in Cell(shell, "%llm chats").shown
 
 
 def test_json_is_read_and_what_is_none_is_shown_and_kept(
@@ -372,6 +406,7 @@ def test_what_was_set_holds_for_every_cell_until_it_is_taken_back(
         ("chat=a", "does not know chat"),
         ("temperature=warm", "warm"),
         ("language=fr", "de or en"),
+        ("base-url=foo", "begins with http"),
         ('system="a', "not closed"),
     ],
 )

@@ -209,6 +209,18 @@ def test_an_answer_that_cannot_be_parsed_says_why_and_that_it_is_paid(
     assert len(connected.requests) == 1
 
 
+def test_a_client_that_was_closed_does_not_end_the_course(
+    connected: FakeOpenAI, shell: InteractiveShell
+) -> None:
+    Cell(
+        shell,
+        "import swsllm_nb\nwith swsllm_nb.client() as client:\n"
+        '    client.chat.completions.create(model="gpt-4o-mini", messages=[])',
+    ).result.raise_error()
+    assert "Hello from the stub" in Cell(shell, "%%llm\nHi").shown
+    assert len(swsllm_nb.log()) == 2
+
+
 def test_a_model_that_declines_is_heard(connected: FakeOpenAI, shell: InteractiveShell) -> None:
     message = {"role": "assistant", "content": None, "refusal": "I would rather not."}
     choice = {"index": 0, "message": message, "finish_reason": "stop"}
