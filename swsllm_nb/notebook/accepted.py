@@ -10,7 +10,7 @@ from swsllm_nb.money import pico_from_usd
 from swsllm_nb.notebook.errors import LLMError
 from swsllm_nb.notebook.language import say
 
-__all__ = ["cost_pico", "number", "several", "switch", "text", "whole_number"]
+__all__ = ["amount_pico", "number", "several", "switch", "text", "whole_number"]
 
 
 def text(given: Any, name: str) -> str | None:
@@ -43,21 +43,23 @@ def several(given: Any, name: str, parted_by: str | None = None) -> tuple[str, .
     return tuple(dict.fromkeys(texts))
 
 
-def cost_pico(usd: Any) -> int:
+def amount_pico(given: Any, name: str) -> int:
+    """Dollars, as people write them, in pico-dollars."""
+    usd = given
+    # A float in code is what a person wrote, as its shortest text.
+    if isinstance(given, float):
+        usd = Decimal(str(float(given)))
+    elif isinstance(given, str):
+        usd = given.strip().removeprefix("$").replace(",", ".")
     try:
-        # A float in code is what a person wrote, as its shortest text.
-        if isinstance(usd, float):
-            usd = Decimal(str(float(usd)))
-        elif isinstance(usd, str):
-            usd = usd.strip().removeprefix("$").replace(",", ".")
         pico = pico_from_usd(usd)
     except (ValueError, ArithmeticError):
         pico = -1
     if pico < 0:
         raise LLMError(
             say(
-                f"--max-cost is an amount in dollars such as 0.01, and {usd!r} is none.",
-                f"--max-cost ist ein Betrag in Dollar wie 0.01, und {usd!r} ist keiner.",
+                f"{name} is an amount in dollars such as 0.01, and {given!r} is none.",
+                f"{name} ist ein Betrag in Dollar wie 0.01, und {given!r} ist keiner.",
             )
         )
     return pico

@@ -72,7 +72,9 @@ class Options:
         chosen["models"] = accepted.several(chosen.pop("model", None), "model", parted_by=",")
         chosen["stop"] = accepted.several(chosen.get("stop"), "stop")
         max_cost = chosen.pop("max_cost", None)
-        chosen["max_cost_pico"] = None if max_cost is None else accepted.cost_pico(max_cost)
+        chosen["max_cost_pico"] = (
+            None if max_cost is None else accepted.amount_pico(max_cost, "--max-cost")
+        )
         chosen["max_tokens"] = accepted.whole_number(chosen.get("max_tokens"), "max_tokens", 1)
         chosen["seed"] = accepted.whole_number(chosen.get("seed"), "seed")
         for accept, names in (
