@@ -221,6 +221,18 @@ def test_a_client_that_was_closed_does_not_end_the_course(
     assert len(swsllm_nb.log()) == 2
 
 
+@pytest.mark.parametrize("delta", ['{"content": 5}', "null", '{"content": ["a"]}'])
+def test_what_is_no_text_in_a_stream_is_passed_over(
+    connected: FakeOpenAI, shell: InteractiveShell, delta: str
+) -> None:
+    choice = '{{"choices": [{{"index": 0, "delta": {}}}]}}'
+    events = [choice.format(each) for each in (delta, '{"content": "Hi"}')]
+    body = "".join(f"data: {event}\n\n" for event in [*events, "[DONE]"])
+    connected.default = Scripted(body=body, headers={"content-type": "text/event-stream"})
+    Cell(shell, "%%llm\nHi").result.raise_error()
+    assert str(swsllm_nb.last()) == "Hi"
+
+
 def test_a_model_that_declines_is_heard(connected: FakeOpenAI, shell: InteractiveShell) -> None:
     message = {"role": "assistant", "content": None, "refusal": "I would rather not."}
     choice = {"index": 0, "message": message, "finish_reason": "stop"}

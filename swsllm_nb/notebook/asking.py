@@ -17,6 +17,7 @@ from swsllm_nb.notebook.errors import (
     Trouble,
     explain,
 )
+from swsllm_nb.notebook.payload import text_of
 from swsllm_nb.notebook.waiting import Patience
 
 if TYPE_CHECKING:
@@ -216,13 +217,14 @@ class _Asking(threading.Thread):
         # None in an event that is no chunk; the call's row will say so.
         for choice in chunk.choices or ():
             if choice.index == 0 and choice.delta:
-                self._pieces.append(choice.delta.content or choice.delta.refusal or "")
+                self._pieces.append(text_of(choice.delta.content) or text_of(choice.delta.refusal))
 
     def _take_whole(self, completion: "ChatCompletion") -> None:
         self._note_fingerprint(completion)
         for choice in completion.choices or ():
             if choice.index == 0 and choice.message:
-                self._pieces.append(choice.message.content or choice.message.refusal or "")
+                message = choice.message
+                self._pieces.append(text_of(message.content) or text_of(message.refusal))
 
     def _note_fingerprint(self, told: Any) -> None:
         self._practice = self._practice or told.system_fingerprint == _PRACTICE_FINGERPRINT
