@@ -39,6 +39,8 @@ def own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mo
     monkeypatch.chdir(tmp_path_factory.mktemp("here"))
     desk = sys.modules.get("swsllm_nb.notebook.desk")
     if desk is not None:
+        # Its connections too: one that is collected later fails a test that it is not of.
+        desk.desk_of_script().close()
         desk.desk_of_script.cache_clear()
     return home
 
