@@ -45,6 +45,17 @@ def own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mo
     return home
 
 
+@pytest.fixture(autouse=True, scope="session")
+def one_font_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Matplotlib looks through all fonts once, not in every new home and every kernel."""
+    run = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        run = run.parent
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("MPLCONFIGDIR", str(run / "matplotlib"))
+        yield
+
+
 @pytest.fixture(scope="session")
 def practice_proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningProxy]:
     """A proxy process with the practice model; each test adds accounts of its own."""
