@@ -66,11 +66,10 @@ def create_app(
         client = Client(send, f"{own_id}{_client_id(scope)}")
         path = _inside(_inside(scope["path"], prefix), "/v1").rstrip("/") or "/"
         try:
-            if pages.owns(path):
-                await pages({**scope, "path": path, "root_path": ""}, receive, client.pass_on)
-            elif path != "/chat/completions":
+            if path != "/chat/completions":
+                beside: App = pages if pages.owns(path) else views
                 answer = _with_options(scope["method"], client)
-                await views({**scope, "path": path, "root_path": ""}, receive, answer)
+                await beside({**scope, "path": path, "root_path": ""}, receive, answer)
             elif scope["method"] == "POST":
                 await completions(scope, receive, client)
             else:
