@@ -97,8 +97,7 @@ class Visit:
 
     @property
     def client_address(self) -> str:
-        client = self.request.client
-        return client.host if client else ""
+        return self.site.address.client_of(self.request.scope)
 
     @property
     def csrf(self) -> str:
