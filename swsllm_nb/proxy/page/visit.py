@@ -42,12 +42,12 @@ class CourseWords:
 
 @dataclass(frozen=True)
 class Site:
-    """All that pages are made from."""
+    """All that pages are made from. ``upstream_hosts`` is "" for what does not leave this machine."""
 
     store: Store
     secret: Secret
     offer: Offer
-    upstream_names: tuple[str, ...]
+    upstream_hosts: Mapping[str, str]
     address: PublicAddress
     passwords: Passwords
     environments: Mapping[Language, Environment]
@@ -55,7 +55,7 @@ class Site:
 
     @property
     def is_practice(self) -> bool:
-        return self.upstream_names == ("practice",)
+        return tuple(self.upstream_hosts) == ("practice",)
 
     def cookie_name(self, name: str) -> str:
         return f"__Secure-{name}" if self.address.secure else name
@@ -155,6 +155,15 @@ class Visit:
         if self.cookie(_NOTICE_COOKIE):
             self._forget(response, _NOTICE_COOKIE)
         return self.finished(response)
+
+    def file(self, content: bytes, media_type: str, *, name: str = "", cache: str = "") -> Response:
+        """Something to be saved, under a name of ours."""
+        response = Response(content, media_type=media_type)
+        if name:
+            response.headers["content-disposition"] = f'attachment; filename="{name}"'
+        if cache:
+            response.headers["cache-control"] = cache
+        return response
 
     def redirect(self, path: str, notice: str | None = None) -> Response:
         """To another of our pages, which tells the notice once."""
