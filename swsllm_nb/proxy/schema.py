@@ -256,6 +256,14 @@ _PAGE = _Migration(
         ) $strict
         """,
         "CREATE INDEX daily_by_account ON daily (account_id, day)",
+        """
+        CREATE TABLE pending (
+            token TEXT PRIMARY KEY,
+            staff_id $int NOT NULL REFERENCES staff (id),
+            at TEXT NOT NULL,
+            document TEXT NOT NULL
+        ) $strict
+        """,
     ),
 )
 
@@ -266,6 +274,7 @@ _MIGRATIONS: Final = (_FIRST_LIGHT, _LIMITS, _PAGE)
 ``course.begins`` and ``ends`` are days, ``default_models`` is JSON (or NULL for all), and up to row
 ``summed_up_to_id`` every row of the ledger is closed for good and summed up in ``daily``: calls and
 adjustments by UTC day, account and model ('' where an adjustment names no call).
+``pending`` are acts that staff were shown and did not confirm yet, for an hour at most.
 ``sign_in_failures.subject`` is a keyed hash of a name or an address. ``refusals`` counts what was
 refused to an account, by UTC hour.
 """
