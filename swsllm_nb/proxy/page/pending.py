@@ -12,7 +12,7 @@ from typing import Any, Final
 from swsllm_nb.proxy.page.moments import later, now
 from swsllm_nb.proxy.work import Work, ask
 
-__all__ = ["keep", "take"]
+__all__ = ["keep", "look", "take"]
 
 _SECONDS: Final = 3600
 _AT_ONCE: Final = 10
@@ -43,6 +43,16 @@ def take(staff_id: int, token: str) -> Work[dict[str, Any] | None]:
     moment = yield from now()
     rows = yield ask(
         "DELETE FROM pending WHERE token = $1 AND staff_id = $2 AND at >= $3 RETURNING document",
+        token, staff_id, later(moment, -_SECONDS),
+    )  # fmt: skip
+    return json.loads(rows[0]["document"]) if rows else None
+
+
+def look(staff_id: int, token: str) -> Work[dict[str, Any] | None]:
+    """What that teacher was asked; it goes on waiting for an answer."""
+    moment = yield from now()
+    rows = yield ask(
+        "SELECT document FROM pending WHERE token = $1 AND staff_id = $2 AND at >= $3",
         token, staff_id, later(moment, -_SECONDS),
     )  # fmt: skip
     return json.loads(rows[0]["document"]) if rows else None
