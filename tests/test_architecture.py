@@ -24,6 +24,7 @@ ONLY_HERE = {
     "dotenv": {"notebook.envfile"},
     "filelock": {"proxy.sqlite"},
     "httptools": {"proxy.http"},
+    "jinja2": {"proxy.page.templating"},
     "jsonschema": {"notebook.schemas"},
     "httpx2": {"notebook.client", "notebook.recording", "notebook.troubles", "notebook.watched"},
     "markdown_it": {"notebook.markdown"},
@@ -33,7 +34,13 @@ ONLY_HERE = {
     "openai": {"notebook.client", "notebook.troubles"},
     "pandas": {"notebook.burn", "notebook.frames"},
     "pygments": {"notebook.colouring"},
-    "starlette": {"proxy.views"},
+    "starlette": {
+        "proxy.page.arrival",
+        "proxy.page.guard",
+        "proxy.page.site",
+        "proxy.page.visit",
+        "proxy.views",
+    },
     "tiktoken": {"tokens"},
     "uvicorn": {"proxy.http", "proxy.serve"},
 }

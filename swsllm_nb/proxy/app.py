@@ -15,6 +15,7 @@ from swsllm_nb.proxy.calllog import CallLog
 from swsllm_nb.proxy.completions import Completions
 from swsllm_nb.proxy.errors import MethodNotAllowed, ProxyFault
 from swsllm_nb.proxy.offer import Offer
+from swsllm_nb.proxy.page import PublicAddress, pages_over
 from swsllm_nb.proxy.store import Store
 from swsllm_nb.proxy.turns import Turns
 from swsllm_nb.proxy.upstream import CONNECTIONS
@@ -41,16 +42,19 @@ def create_app(
     upstreams: Upstreams,
     secret: Secret,
     prefix: str = "",
+    public_url: str | None = None,
     log: CallLog | None = None,
 ) -> App:
     """Serves under ``prefix`` and, for a front proxy that strips it, without; with and without /v1.
 
-    ``prefix`` is empty or begins with a slash and ends without one. ``log`` gets a line per call.
+    ``prefix`` is empty or begins with a slash and ends without one. ``public_url`` is where people
+    find the page; None means a numeric address. ``log`` gets a line per call.
     """
     callers = Callers(secret, store)
     turns, readings = Turns(CONNECTIONS), Turns(LONG_READINGS)
     completions = Completions(offer, store, upstreams, callers, turns, readings, log)
     views = create_views(offer, store, secret, upstreams.names)
+    pages = pages_over(store, secret, offer, upstreams.names, PublicAddress.of(public_url, prefix))
     numbers = Random()  # noqa: S311  an id has to be unique, not secret
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -62,7 +66,9 @@ def create_app(
         client = Client(send, f"{own_id}{_client_id(scope)}")
         path = _inside(_inside(scope["path"], prefix), "/v1").rstrip("/") or "/"
         try:
-            if path != "/chat/completions":
+            if pages.owns(path):
+                await pages({**scope, "path": path, "root_path": ""}, receive, client.pass_on)
+            elif path != "/chat/completions":
                 answer = _with_options(scope["method"], client)
                 await views({**scope, "path": path, "root_path": ""}, receive, answer)
             elif scope["method"] == "POST":

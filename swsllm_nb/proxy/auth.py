@@ -12,10 +12,18 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-__all__ = ["Secret", "hash_password", "new_key", "new_password", "shown_prefix"]
+__all__ = [
+    "Secret",
+    "hash_password",
+    "new_key",
+    "new_password",
+    "password_is",
+    "shown_prefix",
+]
 
 _ALPHABET = string.ascii_letters + string.digits
 _UNAMBIGUOUS = "abcdefghijkmnpqrstuvwxyz23456789"
@@ -59,6 +67,10 @@ class Secret:
         subkey = self._subkey(b"safety identifier")
         return hmac.new(subkey, str(account_id).encode(), hashlib.sha256).hexdigest()[:32]
 
+    def keyed_hash(self, purpose: str, text: str) -> bytes:
+        """A hash that nobody else can compute; different purposes give unrelated ones."""
+        return hmac.digest(self._page_subkey, f"{purpose}:{text}".encode(), hashlib.sha256)
+
     def check_value(self) -> bytes:
         """By which a course recognises its secret; says nothing about the secret itself."""
         return self._subkey(b"check value")
@@ -66,6 +78,10 @@ class Secret:
     @cached_property
     def _key_subkey(self) -> bytes:
         return self._subkey(b"key hash")
+
+    @cached_property
+    def _page_subkey(self) -> bytes:
+        return self._subkey(b"page")
 
     def _subkey(self, purpose: bytes) -> bytes:
         return HKDF(hashes.SHA256(), length=32, salt=None, info=purpose).derive(self.material)
@@ -90,3 +106,11 @@ def new_password() -> str:
 def hash_password(password: str) -> str:
     """argon2id with the library's parameters; takes about 0.1 s and 70 MB."""
     return PasswordHasher().hash(password)
+
+
+def password_is(password: str, password_hash: str) -> bool:
+    """Whether a hash is of that password; takes as long as making one."""
+    try:
+        return PasswordHasher().verify(password_hash, password)
+    except (InvalidHashError, VerificationError):
+        return False
