@@ -29,7 +29,7 @@ ONLY_HERE = {
     "httpx2": {"notebook.client", "notebook.recording", "notebook.troubles", "notebook.watched"},
     "markdown_it": {"notebook.markdown"},
     "matplotlib": {"notebook.plots"},
-    "msgspec": {"proxy.body", "proxy.calllog"},
+    "msgspec": {"proxy.body", "proxy.calllog", "proxy.settings_file"},
     "nh3": {"notebook.markdown"},
     "openai": {"notebook.client", "notebook.troubles"},
     "pandas": {"notebook.burn", "notebook.frames"},

@@ -3,7 +3,7 @@
 import logging
 import re
 import time
-from collections.abc import MutableMapping
+from collections.abc import MutableMapping, Sequence
 from random import Random
 from typing import Any
 
@@ -14,6 +14,7 @@ from swsllm_nb.proxy.auth import Secret
 from swsllm_nb.proxy.calllog import CallLog
 from swsllm_nb.proxy.completions import Completions
 from swsllm_nb.proxy.errors import MethodNotAllowed, ProxyFault
+from swsllm_nb.proxy.forwarded import Network
 from swsllm_nb.proxy.offer import Offer
 from swsllm_nb.proxy.page import PublicAddress, pages_over
 from swsllm_nb.proxy.store import Store
@@ -43,18 +44,21 @@ def create_app(
     secret: Secret,
     prefix: str = "",
     public_url: str | None = None,
+    trusted_proxies: Sequence[Network] = (),
     log: CallLog | None = None,
 ) -> App:
     """Serves under ``prefix`` and, for a front proxy that strips it, without; with and without /v1.
 
     ``prefix`` is empty or begins with a slash and ends without one. ``public_url`` is where people
-    find the page; None means a numeric address. ``log`` gets a line per call.
+    find the page; None means a numeric address. ``trusted_proxies`` are believed for whom they
+    speak. ``log`` gets a line per call.
     """
     callers = Callers(secret, store)
     turns, readings = Turns(CONNECTIONS), Turns(LONG_READINGS)
     completions = Completions(offer, store, upstreams, callers, turns, readings, log)
     views = create_views(offer, store, secret, upstreams.names)
-    pages = pages_over(store, secret, offer, upstreams.names, PublicAddress.of(public_url, prefix))
+    address = PublicAddress.of(public_url, prefix, trusted_proxies)
+    pages = pages_over(store, secret, offer, upstreams.names, address)
     numbers = Random()  # noqa: S311  an id has to be unique, not secret
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -66,11 +70,10 @@ def create_app(
         client = Client(send, f"{own_id}{_client_id(scope)}")
         path = _inside(_inside(scope["path"], prefix), "/v1").rstrip("/") or "/"
         try:
-            if pages.owns(path):
-                await pages({**scope, "path": path, "root_path": ""}, receive, client.pass_on)
-            elif path != "/chat/completions":
+            if path != "/chat/completions":
+                beside: App = pages if pages.owns(path) else views
                 answer = _with_options(scope["method"], client)
-                await views({**scope, "path": path, "root_path": ""}, receive, answer)
+                await beside({**scope, "path": path, "root_path": ""}, receive, answer)
             elif scope["method"] == "POST":
                 await completions(scope, receive, client)
             else:

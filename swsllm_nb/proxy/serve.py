@@ -120,6 +120,8 @@ async def proxy_server(
         upstreams=upstreams,
         secret=settings.secret,
         prefix=settings.prefix,
+        public_url=settings.public_url,
+        trusted_proxies=settings.trusted_proxies,
         log=log,
     )
     config = uvicorn.Config(

@@ -1,9 +1,14 @@
 """Where the page is found, and whether a request came there."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from ipaddress import ip_network
 from typing import Final, Self
 from urllib.parse import urlsplit
+
+from swsllm_nb.proxy.asgi import Scope
+from swsllm_nb.proxy.forwarded import Network, request_origin
 
 __all__ = ["PublicAddress", "inside"]
 
@@ -24,15 +29,16 @@ class PublicAddress:
 
     origin: str | None
     path: str
+    trusted_proxies: Sequence[Network] = ()
 
     @classmethod
-    def of(cls, public_url: str | None, prefix: str) -> Self:
+    def of(cls, public_url: str | None, prefix: str, trusted: Sequence[Network] = ()) -> Self:
         """Of an address that was stated, else of the prefix alone."""
         if public_url is None:
-            return cls(None, prefix)
+            return cls(None, prefix, trusted)
         parts = urlsplit(public_url)
         host = parts.netloc.lower().removesuffix(_DEFAULT_PORTS.get(parts.scheme, ""))
-        return cls(f"{parts.scheme}://{host}", parts.path.rstrip("/"))
+        return cls(f"{parts.scheme}://{host}", parts.path.rstrip("/"), trusted)
 
     @property
     def secure(self) -> bool:
@@ -42,13 +48,20 @@ class PublicAddress:
     def stated_url(self) -> str | None:
         return None if self.origin is None else f"{self.origin}{self.path}/"
 
-    def origin_of(self, host: str | None) -> str | None:
-        """The origin of a request with this Host; None where it is not ours."""
-        host = (host or "").lower()
+    def origin_of(self, scope: Scope) -> str | None:
+        """The origin that a request came to; None where that is not ours."""
+        asked = request_origin(scope, self.trusted_proxies)
         if self.origin is None:
-            return f"http://{host}" if _NUMERIC_HOST.fullmatch(host) else None
+            numeric = _NUMERIC_HOST.fullmatch(asked.host)
+            return f"{asked.scheme}://{asked.host}" if numeric else None
         scheme, _, own_host = self.origin.partition("://")
-        return self.origin if host in (own_host, own_host + _DEFAULT_PORTS[scheme]) else None
+        hosts = (own_host, own_host + _DEFAULT_PORTS[scheme])
+        return self.origin if asked.host in hosts else None
+
+    def client_of(self, scope: Scope) -> str:
+        """Whose tries count together: an address, of IPv6 the network that one customer gets."""
+        client = request_origin(scope, self.trusted_proxies).client
+        return str(ip_network(f"{client}/64", strict=False)) if ":" in client else client
 
     def url(self, path: str) -> str:
         """A link to one of our paths, without the origin."""

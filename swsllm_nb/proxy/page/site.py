@@ -77,7 +77,7 @@ class Pages:
         self, request: Request, answer: Callable[[Visit], Coroutine[Any, Any, Response]]
     ) -> Response:
         """An answer to a request that came to the right host, whatever happens inside."""
-        origin = self._site.address.origin_of(request.headers.get("host"))
+        origin = self._site.address.origin_of(request.scope)
         if origin is None:
             return harden(self._other_host())
         visit = arrival.stranger(self._site, request, origin)

@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from swsllm_nb.money import show_cost, show_left, usd_text
 from swsllm_nb.proxy.page.words import LANGUAGES, Language, translate
 
-__all__ = ["StaticFile", "environments", "shown_day", "shown_moment", "static_files"]
+__all__ = ["Environment", "StaticFile", "environments", "shown_day", "shown_moment", "static_files"]
 
 _MEDIA_TYPES: Final = {
     "css": "text/css; charset=utf-8",

@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from jinja2 import Environment
 from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -16,7 +15,7 @@ from swsllm_nb.proxy.offer import Offer
 from swsllm_nb.proxy.page.address import PublicAddress
 from swsllm_nb.proxy.page.passwords import Passwords
 from swsllm_nb.proxy.page.sessions import Area, Person
-from swsllm_nb.proxy.page.templating import StaticFile
+from swsllm_nb.proxy.page.templating import Environment, StaticFile
 from swsllm_nb.proxy.page.words import LANGUAGES, Language, translate
 from swsllm_nb.proxy.store import Store
 
@@ -98,8 +97,7 @@ class Visit:
 
     @property
     def client_address(self) -> str:
-        client = self.request.client
-        return client.host if client else ""
+        return self.site.address.client_of(self.request.scope)
 
     @property
     def csrf(self) -> str:

@@ -15,8 +15,9 @@ LANGUAGES: Final[dict[Language, str]] = {"de": "Deutsch", "en": "English"}
 @cache
 def german() -> dict[str, str]:
     """German texts by the English that stands in templates and code."""
-    text = resources.files("swsllm_nb.proxy.page").joinpath("de.json").read_text("utf-8")
-    texts: dict[str, str] = json.loads(text)
+    texts: dict[str, str] = {}
+    for file in resources.files("swsllm_nb.proxy.page").joinpath("german").iterdir():
+        texts |= json.loads(file.read_text("utf-8"))
     return texts
 
 
