@@ -23,6 +23,7 @@ from swsllm_nb.proxy.page.front import front_pages
 from swsllm_nb.proxy.page.guard import came_from_here, harden, has_token
 from swsllm_nb.proxy.page.passwords import Passwords
 from swsllm_nb.proxy.page.sign_in import sign_in_pages
+from swsllm_nb.proxy.page.staff_pages import staff_pages
 from swsllm_nb.proxy.page.student import student_pages
 from swsllm_nb.proxy.page.templating import environments, static_files
 from swsllm_nb.proxy.page.visit import Page, Site, Visit
@@ -185,4 +186,4 @@ def pages_over(
         environments=environments(),
         static=static_files(),
     )
-    return Pages(site, [*front_pages(), *sign_in_pages(), *student_pages()])
+    return Pages(site, [*front_pages(), *sign_in_pages(), *student_pages(), *staff_pages()])

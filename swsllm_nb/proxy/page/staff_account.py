@@ -92,7 +92,8 @@ async def _page(
         first_page=before_id is None,
         days=await read(partial(burn_down, account_id)),
         models=await read(partial(spend_by_model, account_id)),
-        trail=await office.audit(account=listed.account.name, limit=_TRAIL_ROWS),
+        refused=[],
+        entries=[(entry, details_of(entry)) for entry in trail],
         trouble=trouble,
     )
 

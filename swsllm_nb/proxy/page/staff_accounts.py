@@ -1,18 +1,27 @@
 """Staff's list of accounts: searched, sorted, paged, taken away as a sheet; and a new account."""
 
+from functools import partial
 from typing import Final
 
-from starlette.responses import Response
-
-from swsllm_nb.proxy.overview import STATUSES, AccountQuery, Listed, list_accounts
+from swsllm_nb.proxy.listing import (
+    STATUSES,
+    AccountQuery,
+    Listed,
+    list_accounts,
+    listed_accounts,
+)
 from swsllm_nb.proxy.page.staff_desk import office_of, said, sheet_answer
 from swsllm_nb.proxy.page.tables import Asked, Column, Table
-from swsllm_nb.proxy.page.visit import Visit
+from swsllm_nb.proxy.page.visit import Response, Visit
 from swsllm_nb.proxy.sheets import Cell, Dollars
 
-__all__ = ["account_list", "account_sheet", "add", "add_form", "found_accounts"]
+__all__ = ["account_list", "account_sheet", "add_page", "found_accounts"]
 
 _EVERY_ACCOUNT: Final = 10**6
+
+def _stands(status: str, row: Listed) -> bool:
+    return row.status == status
+
 
 _TABLE: Final = Table[Listed](
     columns=(
@@ -27,6 +36,7 @@ _TABLE: Final = Table[Listed](
         Column("status", lambda row: row.status),
     ),
     text=lambda row: f"{row.account.name} {row.full_name} {row.email}",
+    filters={status: partial(_stands, status) for status in STATUSES},
 )
 _HEADER: Final = (
     "Account", "Full name", "E-mail", "Status", "Budget ($)", "Spent ($)", "Held ($)", "Left ($)",
@@ -50,23 +60,21 @@ async def account_sheet(visit: Visit) -> Response:
     return sheet_answer(visit, "accounts", _HEADER, map(_row, found))
 
 
-async def add_form(visit: Visit) -> Response:
-    return await _add_page(visit, {"name": "", "full_name": "", "email": "", "budget": ""})
-
-
-async def add(visit: Visit) -> Response:
+async def add_page(visit: Visit) -> Response:
     """A new account; its password is shown once, its key only to its student."""
     form = {name: visit.field(name) for name in ("name", "full_name", "email", "budget")}
+    if visit.request.method != "POST":
+        return await _add_form(visit, form)
     try:
         credentials = await office_of(visit).add_account(
             form["name"], form["budget"] or None, full_name=form["full_name"], email=form["email"]
         )
     except ValueError as error:
-        return await _add_page(visit, form, said(visit, error))
+        return await _add_form(visit, form, said(visit, error))
     return visit.page("staff/done.html", act="add", done=[], refused=[], sheet=[credentials], report=None)
 
 
-async def _add_page(visit: Visit, form: dict[str, str], trouble: str | None = None) -> Response:
+async def _add_form(visit: Visit, form: dict[str, str], trouble: str | None = None) -> Response:
     course = await office_of(visit).course()
     status = 400 if trouble else 200
     return visit.page("staff/add.html", status, typed=form, course=course, trouble=trouble)
@@ -74,8 +82,9 @@ async def _add_page(visit: Visit, form: dict[str, str], trouble: str | None = No
 
 async def _listed(visit: Visit, asked: Asked) -> list[Listed]:
     """Names are sorted and searched here: databases do not know that Ö is like O."""
-    status = asked.only if asked.only in STATUSES else None
-    query = AccountQuery(status=status, limit=_EVERY_ACCOUNT)
+    if asked.only != "deleted":
+        return await visit.site.store.read(listed_accounts)
+    query = AccountQuery(status="deleted", limit=_EVERY_ACCOUNT)
     return (await visit.site.store.read(lambda: list_accounts(query))).accounts
 
 

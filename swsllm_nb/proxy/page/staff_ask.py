@@ -1,9 +1,7 @@
 """Acts for one account or a selection: asked once with what will happen, and done once."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Final, TypeAlias
-
-from starlette.responses import Response
+from typing import Final, TypeAlias
 
 from swsllm_nb.proxy import words
 from swsllm_nb.proxy.office import Done, Office
@@ -11,7 +9,7 @@ from swsllm_nb.proxy.page import pending
 from swsllm_nb.proxy.page.staff_accounts import found_accounts
 from swsllm_nb.proxy.page.staff_desk import office_of, said, teacher_id
 from swsllm_nb.proxy.page.tables import Asked
-from swsllm_nb.proxy.page.visit import Visit
+from swsllm_nb.proxy.page.visit import Response, Visit
 
 __all__ = ["answer", "ask", "gone"]
 

@@ -3,17 +3,15 @@
 import json
 from typing import Any, Final
 
-from starlette.responses import Response
-
 from swsllm_nb.money import usd_text
 from swsllm_nb.proxy.audit import Entry
 from swsllm_nb.proxy.course import Course
 from swsllm_nb.proxy.page.staff_desk import office_of, said, sheet_answer
 from swsllm_nb.proxy.page.staff_forms import changed_fields
-from swsllm_nb.proxy.page.visit import Visit
+from swsllm_nb.proxy.page.visit import Response, Visit
 from swsllm_nb.proxy.sheets import Cell
 
-__all__ = ["change_course", "course_form", "trail", "trail_sheet"]
+__all__ = ["course_page", "trail", "trail_sheet"]
 
 _FIELDS: Final = (
     "name", "begins", "ends", "contact", "language", "default_budget_usd", "cap_usd",
@@ -23,11 +21,9 @@ _TRAIL_ROWS: Final = 100
 _SHEET_ROWS: Final = 100_000
 
 
-async def course_form(visit: Visit) -> Response:
-    return await _form(visit, {})
-
-
-async def change_course(visit: Visit) -> Response:
+async def course_page(visit: Visit) -> Response:
+    if visit.request.method != "POST":
+        return await _form(visit, {})
     changes = changed_fields(visit, _FIELDS)
     models = ",".join(visit.fields("model")) if visit.field("which_models") == "these" else ""
     if models != visit.field("was.default_models"):

@@ -2,10 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
-from starlette.responses import Response
-
 from swsllm_nb.proxy.office import Office
-from swsllm_nb.proxy.page.visit import Visit
+from swsllm_nb.proxy.page.visit import Response, Visit
 from swsllm_nb.proxy.sheets import Cell, sheet
 
 __all__ = ["office_of", "said", "sheet_answer", "teacher_id"]

@@ -4,17 +4,15 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from starlette.responses import Response
-
 from swsllm_nb.catalogue import Row, overlaid
 from swsllm_nb.proxy.course import model_rows
 from swsllm_nb.proxy.models import listed_models, row_named
 from swsllm_nb.proxy.offer import utc_today
 from swsllm_nb.proxy.page.staff_desk import office_of, said
 from swsllm_nb.proxy.page.staff_forms import changed_fields
-from swsllm_nb.proxy.page.visit import Visit
+from swsllm_nb.proxy.page.visit import Response, Visit
 
-__all__ = ["add", "add_form", "change", "model_form", "model_list", "retire"]
+__all__ = ["add_page", "model_list", "retire", "row_page"]
 
 _PRICE: Final = ("input_usd", "cached_input_usd", "cache_write_usd", "output_usd", "source")
 _COUNTS: Final = ("context_tokens", "max_output_tokens", "default_cap_tokens", "floor_cap_tokens")
@@ -30,12 +28,10 @@ async def model_list(visit: Visit) -> Response:
     return visit.page("staff/models.html", models=rows, today=today)
 
 
-async def model_form(visit: Visit) -> Response:
-    return await _form(visit, visit.query.get("model", ""), {})
-
-
-async def change(visit: Visit) -> Response:
-    """Change what was changed in the form; a price becomes a version from its day on."""
+async def row_page(visit: Visit) -> Response:
+    """A model; what is changed in its form is changed, a price from its day on."""
+    if visit.request.method != "POST":
+        return await _form(visit, visit.query.get("model", ""), {})
     name, typed = visit.field("model"), changed_fields(visit, _FIELDS)
     if not typed:
         return visit.redirect(_address(name), visit.say("Nothing was changed."))
@@ -58,12 +54,10 @@ async def retire(visit: Visit) -> Response:
     return visit.redirect(_address(name), visit.say("The model is retired from that day on."))
 
 
-async def add_form(visit: Visit) -> Response:
-    return await _add_form(visit)
-
-
-async def add(visit: Visit) -> Response:
+async def add_page(visit: Visit) -> Response:
     """A model that the catalogue does not have; switched on at once only where that is ticked."""
+    if visit.request.method != "POST":
+        return await _add_form(visit)
     model_id, typed = visit.field("model").strip(), changed_fields(visit, (*_PRICE, *_TEXTS))
     try:
         await office_of(visit).add_model(

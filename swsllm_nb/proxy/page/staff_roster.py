@@ -3,30 +3,24 @@
 import base64
 from typing import Any, Final
 
-from starlette.datastructures import UploadFile
-from starlette.responses import Response
-
 from swsllm_nb.proxy.office import RosterLine, RosterReport
 from swsllm_nb.proxy.page import pending
 from swsllm_nb.proxy.page.staff_ask import gone
 from swsllm_nb.proxy.page.staff_desk import office_of, said, sheet_answer, teacher_id
-from swsllm_nb.proxy.page.visit import Visit
+from swsllm_nb.proxy.page.visit import Response, Visit
 from swsllm_nb.proxy.sheets import Cell, Dollars
 
-__all__ = ["answer", "choose", "preview"]
+__all__ = ["answer", "page"]
 
 _LINES_SHOWN: Final = 300
 _HEADER: Final = ("Line", "Account", "Outcome", "Why", "Full name", "E-mail", "Budget ($)")
 
 
-async def choose(visit: Visit) -> Response:
-    return await _choose(visit)
-
-
-async def preview(visit: Visit) -> Response:
-    """What each line of a file would do; nothing is done yet."""
-    file = visit.form.get("roster")
-    document = await file.read() if isinstance(file, UploadFile) else b""
+async def page(visit: Visit) -> Response:
+    """Choose a file, and see what each of its lines would do; nothing is done yet."""
+    if visit.request.method != "POST":
+        return await _choose(visit)
+    document = await visit.file("roster")
     if not document:
         return await _choose(visit, visit.say("No file was chosen, or it is empty."))
     question = {

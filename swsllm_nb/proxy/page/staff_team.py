@@ -2,25 +2,21 @@
 
 from typing import Final
 
-from starlette.responses import Response
-
 from swsllm_nb.proxy.office import Office
 from swsllm_nb.proxy.page import pending
 from swsllm_nb.proxy.page.staff_ask import gone
 from swsllm_nb.proxy.page.staff_desk import office_of, said, teacher_id
-from swsllm_nb.proxy.page.visit import Visit
+from swsllm_nb.proxy.page.visit import Response, Visit
 
-__all__ = ["answer", "ask", "team"]
+__all__ = ["answer", "team"]
 
 _ACTS: Final = ("add", "password", "key", "revoke", "enable", "disable")
 
 
 async def team(visit: Visit) -> Response:
-    return await _team(visit)
-
-
-async def ask(visit: Visit) -> Response:
-    """What will happen to a colleague's account, before it does."""
+    """All colleagues; and what will happen to the account of one, before it does."""
+    if visit.request.method != "POST":
+        return await _team(visit)
     act, name = visit.field("act"), visit.field("name").strip()
     assert visit.person is not None
     if act not in _ACTS or not name:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from starlette.datastructures import FormData
+from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -133,6 +133,11 @@ class Visit:
 
     def fields(self, name: str) -> list[str]:
         return [value for value in self.form.getlist(name) if isinstance(value, str)]
+
+    async def file(self, name: str) -> bytes:
+        """A file of the form; empty where there is none."""
+        value = self.form.get(name)
+        return await value.read() if isinstance(value, UploadFile) else b""
 
     def say(self, english: str, /, **values: object) -> str:
         """A sentence in the language of this visit; ``%(name)s`` takes a value."""
