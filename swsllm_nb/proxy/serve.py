@@ -12,12 +12,12 @@ from typing import Any
 
 import uvicorn
 
-from swsllm_nb.proxy import staff
-from swsllm_nb.proxy.accounts import model_rows
 from swsllm_nb.proxy.app import create_app
 from swsllm_nb.proxy.calllog import CallLog
+from swsllm_nb.proxy.course import model_rows
 from swsllm_nb.proxy.http import BoundedProtocol
 from swsllm_nb.proxy.offer import Offer
+from swsllm_nb.proxy.office import check_secret
 from swsllm_nb.proxy.settings import PRACTICE, Settings
 from swsllm_nb.proxy.store import Store, database_at
 from swsllm_nb.proxy.upstream import TOTAL_TIMEOUT_SECONDS, HttpUpstream
@@ -155,7 +155,7 @@ async def serve(settings: Settings, listening: socket.socket, signals: StopSigna
     # A call may take as long as its upstream; whoever is in a hurry asks twice.
     grace_seconds = TOTAL_TIMEOUT_SECONDS + 30
     async with Store(database_at(settings.folder, settings.database)) as store:
-        await staff.check_secret(store, settings.secret)
+        await check_secret(store, settings.secret)
         log = CallLog(sys.stderr)
         async with proxy_server(
             settings, store, listening, grace_seconds=grace_seconds, log=log
