@@ -100,9 +100,7 @@ def _left(days: Sequence[Day]) -> Iterator[DayLeft]:
         yield DayLeft(day, row.granted_pico, row.spend_pico, left_pico)
 
 
-def _corners(
-    rows: Sequence[DayLeft], scale: _Scale, today: date
-) -> Iterator[tuple[float, float]]:
+def _corners(rows: Sequence[DayLeft], scale: _Scale, today: date) -> Iterator[tuple[float, float]]:
     """A stair: what was left stays until the next day on which something happened."""
     before = rows[0].left_pico + rows[0].spend_pico
     yield scale.x(rows[0].day), scale.y(before)

@@ -56,7 +56,7 @@ async def models_and_prices(visit: Visit) -> Response:
 async def wheel(visit: Visit) -> Response:
     """The notebook package: no secret, and the same for everybody."""
     packed = await asyncio.to_thread(own_wheel)
-    return visit.file(packed, "application/octet-stream", cache="public, max-age=3600")
+    return visit.download(packed, "application/octet-stream", cache="public, max-age=3600")
 
 
 async def your_data(visit: Visit) -> Response:

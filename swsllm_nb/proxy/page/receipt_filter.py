@@ -48,12 +48,13 @@ def read_filter(query: Mapping[str, str]) -> ReceiptFilter:
     """What cannot be meant is left out, as if it had not been chosen."""
     status, model = query.get("status", ""), query.get("model", "")[:_LONGEST]
     before = query.get("before", "")
+    numeric = before.isascii() and before.isdigit() and len(before) < 19
     return ReceiptFilter(
         status=status if status in STATUSES else "",
         model=model if model.isprintable() else "",
         since=_day(query.get("since", "")),
         until=_day(query.get("until", "")),
-        before_id=int(before) if before.isascii() and before.isdigit() and len(before) < 19 else None,
+        before_id=int(before) if numeric else None,
     )
 
 

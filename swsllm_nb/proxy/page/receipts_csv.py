@@ -35,7 +35,7 @@ async def receipts_csv(visit: Visit) -> Response:
         before_id = page.next_before_id
         if before_id is None:
             break
-    return visit.file(sheet(_HEADER, rows, visit.language), "text/csv", name="receipts.csv")
+    return visit.download(sheet(_HEADER, rows, visit.language), "text/csv", name="receipts.csv")
 
 
 def _row(receipt: Receipt) -> Sequence[Cell]:

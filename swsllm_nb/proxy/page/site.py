@@ -13,7 +13,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from swsllm_nb.proxy.asgi import Receive, Scope, Send, read_body
-from swsllm_nb.proxy.auth import Secret
+from swsllm_nb.proxy.auth import Passwords, Secret
 from swsllm_nb.proxy.errors import BodyTooLarge, ProxyError, StoreUnavailable
 from swsllm_nb.proxy.offer import Offer
 from swsllm_nb.proxy.page import arrival
@@ -22,9 +22,9 @@ from swsllm_nb.proxy.page.again import form_again, sign_in_first
 from swsllm_nb.proxy.page.front import front_pages
 from swsllm_nb.proxy.page.guard import came_from_here, harden, has_token
 from swsllm_nb.proxy.page.key import key_pages
-from swsllm_nb.proxy.page.passwords import Passwords
 from swsllm_nb.proxy.page.receipts_csv import csv_pages
 from swsllm_nb.proxy.page.sign_in import sign_in_pages
+from swsllm_nb.proxy.page.staff_pages import staff_pages
 from swsllm_nb.proxy.page.student import student_pages
 from swsllm_nb.proxy.page.templating import environments, static_files
 from swsllm_nb.proxy.page.visit import Page, Site, Visit
@@ -32,6 +32,9 @@ from swsllm_nb.proxy.store import Store
 
 __all__ = ["Pages", "pages_over"]
 
+_ALL_PAGES: Final = (
+    front_pages, sign_in_pages, student_pages, key_pages, csv_pages, staff_pages,
+)  # fmt: skip
 _LARGEST_FIELDS: Final = 5000
 _STAFF_API: Final = "/staff/api"
 _WITH_INITIAL_PASSWORD: Final = ("/password", "/sign-out", "/language")
@@ -187,4 +190,4 @@ def pages_over(
         environments=environments(),
         static=static_files(),
     )
-    return Pages(site, [*front_pages(), *sign_in_pages(), *student_pages(), *key_pages(), *csv_pages()])
+    return Pages(site, [page for pages in _ALL_PAGES for page in pages()])
