@@ -254,6 +254,14 @@ _PAGE = Migration(
             WHERE kind = 'adjustment' AND adjusts_id IS NULL
         """,
         "CREATE INDEX refusals_by_hour ON refusals (hour)",
+        """
+        CREATE TABLE pending (
+            token TEXT PRIMARY KEY,
+            staff_id $int NOT NULL REFERENCES staff (id),
+            at TEXT NOT NULL,
+            document TEXT NOT NULL
+        ) $strict
+        """,
     ),
 )
 
@@ -266,6 +274,7 @@ MIGRATIONS: Final = (_FIRST_LIGHT, _LIMITS, _PAGE)
 by UTC day, account and model in ``daily``, and of all accounts together in ``course_daily`` (the
 model is '' where an adjustment names no call). ``daily`` and ``refusals`` have no foreign key: its
 check would lock accounts, and calls would wait for the sums.
+``pending`` are acts that staff were asked about and did not confirm yet, for an hour at most.
 ``sign_in_failures.subject`` is a keyed hash of a name or an address. ``refusals`` counts what was
 refused to an account, by UTC hour.
 """

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
-from swsllm_nb.proxy import staff
-from swsllm_nb.proxy.accounts import model_rows
 from swsllm_nb.proxy.app import create_app
 from swsllm_nb.proxy.asgi import App
 from swsllm_nb.proxy.calllog import CallLog
 from swsllm_nb.proxy.chores import chores
+from swsllm_nb.proxy.course import model_rows
 from swsllm_nb.proxy.http import BoundedProtocol
 from swsllm_nb.proxy.offer import Offer
+from swsllm_nb.proxy.office import check_secret
 from swsllm_nb.proxy.refused import Refused
 from swsllm_nb.proxy.settings import PRACTICE, Settings
 from swsllm_nb.proxy.store import Store, database_at
@@ -179,7 +179,7 @@ async def serve(
     # A call may take as long as its upstream; whoever is in a hurry asks twice.
     grace_seconds = TOTAL_TIMEOUT_SECONDS + 30
     async with Store(database_at(settings.folder, settings.database)) as store:
-        await staff.check_secret(store, settings.secret)
+        await check_secret(store, settings.secret)
         metrics = _metrics(store, metrics_listening)
         refused = Refused()
         log = CallLog(sys.stderr, refused.count, *([metrics.count] if metrics else ()))
