@@ -233,7 +233,7 @@ _PAGE = Migration(
             PRIMARY KEY (day, account_id, model)
         ) $strict
         """,
-        "CREATE INDEX daily_by_account ON daily (account_id, day)",
+        "CREATE INDEX daily_by_account ON daily (account_id, day, amount_pico)",
         """
         CREATE TABLE course_daily (
             day TEXT NOT NULL,
