@@ -115,7 +115,7 @@ def list_accounts(query: AccountQuery) -> Work[AccountPage]:
     # What is asked about each account is asked about those of the page alone, where that can be.
     inner, outer = (_CHOSEN, page) if query.sort in _DEAR_SORTS else (f"{_CHOSEN} {page}", order)
     rows = yield from listed_rows(
-        inner, f"SELECT * FROM listed {outer}",
+        inner, f"SELECT *, (SELECT count(*) FROM standing {_CHOSEN}) AS total FROM listed {outer}",
         _pattern(query.search), query.status, query.limit, query.offset,
     )  # fmt: skip
     if query.offset and not rows:
@@ -156,11 +156,14 @@ def listed_rows(chosen: str, selecting: str, *values: Any) -> Work[Sequence[Row]
     ``values`` are those of $4 and so on.
     """
     at = yield from moment()
+    # Materialized: else what is asked about each account is asked again wherever it is used.
     sql = f"""
         WITH standing AS (SELECT {ACCOUNT}, {_STATUS} AS status FROM accounts),
-        chosen AS (SELECT *, count(*) OVER () AS total FROM standing {chosen}),
-        listed AS (SELECT *, {_LAST_CALL} AS last_call_at, ({_SPENT}) / {PACE_DAYS} AS pace_pico
-                   FROM chosen)
+        chosen AS (SELECT * FROM standing {chosen}),
+        listed AS MATERIALIZED (
+            SELECT *, {_LAST_CALL} AS last_call_at, ({_SPENT}) / {PACE_DAYS} AS pace_pico
+            FROM chosen
+        )
         {selecting}
     """
     return (yield ask(sql, at.now, pace_since(at), at.summed_up_to_id, *values))

@@ -248,7 +248,10 @@ _PAGE = Migration(
         """
         CREATE INDEX ledger_grants ON ledger (account_id, at, amount_pico) WHERE kind = 'grant'
         """,
-        "CREATE INDEX ledger_unconfirmed ON ledger (account_id, id) WHERE state = 'unconfirmed'",
+        """
+        CREATE INDEX ledger_unconfirmed ON ledger (account_id, id, amount_pico)
+            WHERE state = 'unconfirmed'
+        """,
         """
         CREATE INDEX ledger_carried ON ledger (account_id)
             WHERE kind = 'adjustment' AND adjusts_id IS NULL
