@@ -19,6 +19,7 @@ __all__ = ["account_list", "account_sheet", "add_page", "found_accounts"]
 
 _EVERY_ACCOUNT: Final = 10**6
 
+
 def _stands(status: str, row: Listed) -> bool:
     return row.status == status
 
@@ -71,7 +72,9 @@ async def add_page(visit: Visit) -> Response:
         )
     except ValueError as error:
         return await _add_form(visit, form, said(visit, error))
-    return visit.page("staff/done.html", act="add", done=[], refused=[], sheet=[credentials], report=None)
+    return visit.page(
+        "staff/done.html", act="add", done=[], refused=[], sheet=[credentials], report=None
+    )
 
 
 async def _add_form(visit: Visit, form: dict[str, str], trouble: str | None = None) -> Response:

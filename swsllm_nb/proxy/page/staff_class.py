@@ -3,11 +3,11 @@
 from datetime import date, timedelta
 from typing import Final
 
+from swsllm_nb.proxy.offer import utc_today
 from swsllm_nb.proxy.overview import CourseOverview, ModelDay, course_overview
 from swsllm_nb.proxy.page.stacks import DailySpend, Stacks, stacked
 from swsllm_nb.proxy.page.staff_desk import sheet_answer
 from swsllm_nb.proxy.page.visit import Response, Visit
-from swsllm_nb.proxy.offer import utc_today
 from swsllm_nb.proxy.sheets import Dollars
 
 __all__ = ["overview", "spend_sheet"]

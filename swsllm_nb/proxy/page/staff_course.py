@@ -1,12 +1,12 @@
 """What holds for the course as a whole, and the trail of what staff did."""
 
 import json
-from typing import Any, Final
+from typing import Final
 
 from swsllm_nb.money import usd_text
 from swsllm_nb.proxy.audit import Entry
 from swsllm_nb.proxy.course import Course
-from swsllm_nb.proxy.page.staff_desk import office_of, said, sheet_answer
+from swsllm_nb.proxy.page.staff_desk import details_of, office_of, said, sheet_answer
 from swsllm_nb.proxy.page.staff_forms import changed_fields
 from swsllm_nb.proxy.page.visit import Response, Visit
 from swsllm_nb.proxy.sheets import Cell
@@ -41,7 +41,9 @@ async def _form(visit: Visit, typed: dict[str, str], trouble: str | None = None)
     office = office_of(visit)
     was = _as_text(await office.course())
     rows = await office.models()
-    models = [row["model"] for row in rows if row["enabled"] or row["model"] in was["default_models"]]
+    models = [
+        row["model"] for row in rows if row["enabled"] or row["model"] in was["default_models"]
+    ]
     return visit.page(
         "staff/course.html", 400 if trouble else 200,
         was=was, course=was | typed, models=models, trouble=trouble,
@@ -71,7 +73,7 @@ async def trail(visit: Visit) -> Response:
     entries = await office_of(visit).audit(before=after_id, limit=_TRAIL_ROWS + 1)
     shown = entries[:_TRAIL_ROWS]
     older = f"?before={shown[-1].id}" if len(entries) > _TRAIL_ROWS else None
-    told = [(entry, _details(entry.details)) for entry in shown]
+    told = [(entry, details_of(entry)) for entry in shown]
     return visit.page("staff/trail.html", entries=told, older=older, newest=after_id is None)
 
 
@@ -84,8 +86,3 @@ async def trail_sheet(visit: Visit) -> Response:
 def _row(entry: Entry) -> tuple[Cell, ...]:
     details = json.dumps(entry.details, ensure_ascii=False)
     return (entry.at, entry.author, entry.act, entry.account, details)
-
-
-def _details(details: Any) -> str:
-    """Details in a line: names of fields as they are, since what they say is data."""
-    return ", ".join(f"{name}: {value}" for name, value in details.items())
