@@ -33,6 +33,7 @@ ONLY_HERE = {
     "nh3": {"notebook.markdown"},
     "openai": {"notebook.client", "notebook.troubles"},
     "pandas": {"notebook.burn", "notebook.frames"},
+    "prometheus_client": {"proxy.metrics"},
     "pygments": {"notebook.colouring"},
     "starlette": {
         "proxy.page.arrival",

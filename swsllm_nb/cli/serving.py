@@ -87,6 +87,11 @@ def lab(notebooks: Path | None, port: int | None, no_browser: bool, folder: Path
     "believed. Default: none is.",
 )
 @click.option(
+    "--metrics",
+    envvar="SWSLLM_METRICS",
+    help="Address for Prometheus, such as 127.0.0.1:9100 (or a port of this machine alone).",
+)
+@click.option(
     "--workers",
     envvar="SWSLLM_WORKERS",
     type=click.IntRange(1, 64),
@@ -97,7 +102,7 @@ def lab(notebooks: Path | None, port: int | None, no_browser: bool, folder: Path
 @place_options
 def serve(
     upstreams: tuple[str, ...], prefix: str | None, public_url: str | None,
-    trusted_proxies: tuple[str, ...], place: Place, **listening: Any,
+    trusted_proxies: tuple[str, ...], metrics: str | None, place: Place, **listening: Any,
 ) -> None:  # fmt: skip
     """Run the proxy. Prints its base URL on the first line."""
     from swsllm_nb.proxy import settings
@@ -112,6 +117,7 @@ def serve(
         prefix=settings.checked_prefix(prefix, public),
         public_url=public,
         trusted_proxies=tuple(map(read_network, trusted_proxies)),
+        metrics=settings.read_address(metrics) if metrics else None,
         database=place.database,
         **listening,
     )

@@ -58,7 +58,7 @@ def create_app(
     completions = Completions(offer, store, upstreams, callers, turns, readings, log)
     views = create_views(offer, store, secret, upstreams.names)
     address = PublicAddress.of(public_url, prefix, trusted_proxies)
-    pages = pages_over(store, secret, offer, upstreams.names, address)
+    pages = pages_over(store, secret, offer, upstreams.hosts, address)
     numbers = Random()  # noqa: S311  an id has to be unique, not secret
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:

@@ -22,6 +22,7 @@ __all__ = [
     "checked_public_url",
     "data_folder",
     "key_variable",
+    "read_address",
     "read_secret",
     "read_upstreams",
 ]
@@ -52,7 +53,7 @@ class Settings:
     ``database`` is the address of a PostgreSQL, with its password; None means SQLite in ``folder``.
     ``public_url`` is the address that people use, with the prefix as its path and no slash at the
     end; None means the one that is listened on. Front proxies in ``trusted_proxies`` are believed
-    whom they speak for (see ``forwarded``).
+    whom they speak for (see ``forwarded``). ``metrics`` is the address that Prometheus asks.
     """
 
     folder: Path
@@ -65,6 +66,7 @@ class Settings:
     workers: int = 1
     public_url: str | None = None
     trusted_proxies: tuple[Network, ...] = ()
+    metrics: tuple[str, int] | None = None
 
     def __post_init__(self) -> None:
         if self.workers > 1 and self.database is None:
@@ -178,6 +180,14 @@ def checked_public_url(url: str | None) -> str | None:
             "https://llm.example.org/sws-llm-proxy."
         )
     return f"{parts.scheme}://{parts.netloc.lower()}{_checked_path(parts.path)}"
+
+
+def read_address(text: str) -> tuple[str, int]:
+    """An address to listen on, such as 127.0.0.1:9100 or a port of this machine alone."""
+    host, _, port = text.rpartition(":")
+    if not (port.isascii() and port.isdigit() and int(port[:6]) < 2**16):
+        raise ValueError(f"{text!r} is no address to listen on, such as 127.0.0.1:9100.")
+    return host.strip("[]") or "127.0.0.1", int(port)
 
 
 def checked_prefix(prefix: str | None, public_url: str | None) -> str:

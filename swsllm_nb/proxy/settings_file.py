@@ -28,6 +28,7 @@ class _Said(msgspec.Struct):
     public_url: str | None = None
     trusted_proxies: str | list[str] | None = None
     workers: int | None = None
+    metrics: str | int | None = None
 
 
 def read_settings_file(path: Path) -> dict[str, Any]:

@@ -1,25 +1,28 @@
 """From a request to a visit: whose session, which language, what the course says of itself."""
 
 import secrets
-from typing import Any
+from dataclasses import fields
+from typing import Any, Final
 
 from starlette.datastructures import FormData
 from starlette.requests import Request
 
+from swsllm_nb.proxy.course import Course, course
 from swsllm_nb.proxy.page import sessions
 from swsllm_nb.proxy.page.sessions import Area, Person
 from swsllm_nb.proxy.page.visit import (
     FORM_COOKIE,
     LANGUAGE_COOKIE,
     SESSION_COOKIES,
-    CourseWords,
     Site,
     Visit,
 )
 from swsllm_nb.proxy.page.words import Language, language_named, preferred
-from swsllm_nb.proxy.work import Work, ask
+from swsllm_nb.proxy.work import Work
 
-__all__ = ["form", "stranger", "visit"]
+__all__ = ["form", "session_hash", "stranger", "visit"]
+
+_UNKNOWN: Final = Course(**dict.fromkeys(field.name for field in fields(Course)))
 
 
 def stranger(site: Site, request: Request, origin: str) -> Visit:
@@ -30,8 +33,8 @@ def stranger(site: Site, request: Request, origin: str) -> Visit:
         site=site,
         origin=origin,
         area=_area(request),
-        language=_language(site, request, None, CourseWords()),
-        course=CourseWords(),
+        language=_language(site, request, None, None),
+        course=_UNKNOWN,
         person=None,
         token=known or secrets.token_urlsafe(24),
         new_token=known is None,
@@ -43,7 +46,7 @@ async def visit(site: Site, request: Request, origin: str) -> Visit:
     area = _area(request)
     token = _cookie(site, request, SESSION_COOKIES[area])
     token_hash = token and session_hash(site, token)
-    person, unseen, course = await site.store.read(lambda: _arrive(area, token_hash or None))
+    person, unseen, said = await site.store.read(lambda: _arrive(area, token_hash or None))
     if token_hash and unseen:
         await site.store.write(lambda: sessions.note_seen(token_hash))
     unknown = stranger(site, request, origin)
@@ -52,8 +55,8 @@ async def visit(site: Site, request: Request, origin: str) -> Visit:
         site=site,
         origin=origin,
         area=area,
-        language=_language(site, request, person, course),
-        course=course,
+        language=_language(site, request, person, said),
+        course=said,
         person=person,
         token=token if person and token else unknown.token,
         ended=bool(token) and person is None,
@@ -76,13 +79,12 @@ async def form(request: Request, body: bytes, limit_bytes: int, most_fields: int
     return await read.form(max_files=2, max_fields=most_fields, max_part_size=limit_bytes)
 
 
-def _arrive(area: Area, token_hash: bytes | None) -> Work[tuple[Person | None, bool, CourseWords]]:
+def _arrive(area: Area, token_hash: bytes | None) -> Work[tuple[Person | None, bool, Course]]:
     found = None
     if token_hash is not None:
         found = yield from sessions.find(area, token_hash)
-    (row,) = yield ask("SELECT name, contact, begins, ends, language FROM course")
     person, unseen = found or (None, False)
-    return person, unseen, CourseWords(**dict(row))
+    return person, unseen, (yield from course())
 
 
 def _area(request: Request) -> Area:
@@ -90,13 +92,15 @@ def _area(request: Request) -> Area:
     return "staff" if path == "/staff" or path.startswith("/staff/") else "student"
 
 
-def _language(site: Site, request: Request, person: Person | None, course: CourseWords) -> Language:
+def _language(
+    site: Site, request: Request, person: Person | None, course: Course | None
+) -> Language:
     """What was switched to, else what the account says, else the browser, else the course."""
     return (
         language_named(_cookie(site, request, LANGUAGE_COOKIE))
         or language_named(person.language if person else None)
         or preferred(request.headers.get("accept-language", ""))
-        or language_named(course.language)
+        or language_named(course.language if course else None)
         or "en"
     )
 

@@ -1,5 +1,6 @@
 """What everybody may read without signing in: models and prices, and what becomes of prompts."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -9,6 +10,7 @@ from swsllm_nb.money import usd_text
 from swsllm_nb.pricing import Rates
 from swsllm_nb.proxy.offer import Offer, utc_today
 from swsllm_nb.proxy.page.visit import Page, Response, Visit
+from swsllm_nb.proxy.page.wheel import own_wheel, wheel_name
 
 __all__ = ["OfferedModel", "front_pages", "offered"]
 
@@ -35,6 +37,7 @@ class OfferedModel:
     ends_soon: bool
     successor: str | None
     served_by: str | None
+    upstreams: tuple[str, ...]
     gone: bool
 
 
@@ -42,6 +45,7 @@ def front_pages() -> Sequence[Page]:
     return [
         Page("/models-and-prices", models_and_prices, "anyone"),
         Page("/your-data", your_data, "anyone"),
+        Page(f"/{wheel_name()}", wheel, "anyone"),
     ]
 
 
@@ -49,8 +53,16 @@ async def models_and_prices(visit: Visit) -> Response:
     return visit.page("models.html", models=offered(visit.site.offer))
 
 
+async def wheel(visit: Visit) -> Response:
+    """The notebook package: no secret, and the same for everybody."""
+    packed = await asyncio.to_thread(own_wheel)
+    return visit.download(packed, "application/octet-stream", cache="public, max-age=3600")
+
+
 async def your_data(visit: Visit) -> Response:
-    return visit.page("your_data.html", models=offered(visit.site.offer))
+    return visit.page(
+        "your_data.html", models=offered(visit.site.offer), hosts=visit.site.upstream_hosts
+    )
 
 
 def offered(offer: Offer) -> list[OfferedModel]:
@@ -78,6 +90,7 @@ def _shown(model: Model, serving: Model | None) -> OfferedModel:
         ends_soon=end is not None and 0 < (end - utc_today()).days <= _SOON_DAYS,
         successor=model.successor,
         served_by=serving.id if serving and serving is not model else None,
+        upstreams=priced.upstreams,
         gone=serving is None,
     )
 

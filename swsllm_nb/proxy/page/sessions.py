@@ -13,10 +13,8 @@ __all__ = [
     "Signing",
     "begin",
     "end",
-    "end_all",
     "find",
-    "set_language",
-    "set_password",
+    "note_seen",
     "signing",
 ]
 
@@ -92,8 +90,7 @@ def find(area: Area, token_hash: bytes) -> Work[tuple[Person, bool] | None]:
 
 _FIND: Final[dict[Area, str]] = {
     "student": f"""
-        SELECT {ACCOUNT}, full_name, language, password_is_initial, seen_at, expires_at,
-            utc_now() AS now
+        SELECT {ACCOUNT}, seen_at, expires_at, utc_now() AS now
         FROM sessions JOIN accounts ON accounts.id = account_id
         WHERE token_hash = $1 AND enabled = 1 AND deleted_at IS NULL
     """,
@@ -123,21 +120,3 @@ def note_seen(token_hash: bytes) -> Work[None]:
 
 def end(token_hash: bytes) -> Work[None]:
     yield ask("DELETE FROM sessions WHERE token_hash = $1", token_hash)
-
-
-def end_all(area: Area, person_id: int) -> Work[None]:
-    """Sign a person out everywhere."""
-    yield ask(f"DELETE FROM sessions WHERE {_COLUMN[area]} = $1", person_id)
-
-
-def set_password(area: Area, person_id: int, password_hash: str) -> Work[None]:
-    """A person's own choice; every session ends, so that whoever else had one has none."""
-    yield ask(
-        f"UPDATE {_TABLE[area]} SET password_hash = $2, password_is_initial = 0 WHERE id = $1",
-        person_id, password_hash,
-    )  # fmt: skip
-    yield from end_all(area, person_id)
-
-
-def set_language(account_id: int, language: str) -> Work[None]:
-    yield ask("UPDATE accounts SET language = $2 WHERE id = $1", account_id, language)

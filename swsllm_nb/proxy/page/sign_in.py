@@ -4,7 +4,9 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Final
 
+from swsllm_nb.proxy import own, teaching
 from swsllm_nb.proxy.page import sessions, throttle
 from swsllm_nb.proxy.page.address import inside
 from swsllm_nb.proxy.page.again import kept_form
@@ -13,6 +15,9 @@ from swsllm_nb.proxy.page.passwords import complaint
 from swsllm_nb.proxy.page.sessions import Signing
 from swsllm_nb.proxy.page.visit import SESSION_COOKIES, Page, Response, Visit
 from swsllm_nb.proxy.page.words import language_named
+
+_LONGEST: Final = 1000
+_SET_PASSWORD: Final = {"student": own.set_password, "staff": teaching.set_teacher_password}
 
 __all__ = ["Refused", "check_password", "sign_in_pages"]
 
@@ -57,8 +62,8 @@ async def check_password(visit: Visit, name: str, password: str) -> Signing:
             429,
         )
     found = await site.store.read(partial(sessions.signing, area, name))
-    password_hash = found.password_hash if found else None
-    if not await site.passwords.are(password, password_hash) or found is None:
+    password_hash = found.password_hash if found else ""
+    if not await site.passwords.match(password[:_LONGEST], password_hash) or found is None:
         raise Refused(visit.say(
             "That is not the name and password of an account here. If you forgot them, the "
             "teaching staff can give you a new password."
@@ -118,7 +123,7 @@ async def language(visit: Visit) -> Response:
         visit.keep_language(response, chosen)
         if visit.person and visit.person.account:
             account_id = visit.person.id
-            await visit.site.store.write(partial(sessions.set_language, account_id, chosen))
+            await visit.site.store.write(partial(own.set_language, account_id, chosen))
     return response
 
 
@@ -131,16 +136,15 @@ async def password(visit: Visit) -> Response:
     new = visit.field("new_password")
     try:
         found = await check_password(visit, person.name, visit.field("password"))
-        problem = complaint(new, visit.field("new_password_again"), person.name)
-        if new == visit.field("password"):
-            problem = "The new password is the old one. Take another."
+        again = visit.field("new_password_again")
+        problem = complaint(visit.field("password"), new, again, person.name)
         if problem:
             raise Refused(visit.say(problem), 422)
     except Refused as refused:
         return visit.page("password.html", refused.status, person=person, trouble=refused.sentence)
     password_hash = await visit.site.passwords.hash(new)
     await visit.site.store.write(
-        partial(sessions.set_password, visit.area, found.id, password_hash)
+        partial(_SET_PASSWORD[visit.area], found.id, password_hash, initial=False)
     )
     signed_in, token = await _begin(visit, found.id)
     notice = visit.say("Your new password is set. Other browsers were signed out.")

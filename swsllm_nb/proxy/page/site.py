@@ -1,7 +1,7 @@
 """All pages as one application: each request becomes a visit, guarded, and answered in a page."""
 
 import logging
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final
@@ -13,7 +13,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from swsllm_nb.proxy.asgi import Receive, Scope, Send, read_body
-from swsllm_nb.proxy.auth import Secret
+from swsllm_nb.proxy.auth import Passwords, Secret
 from swsllm_nb.proxy.errors import BodyTooLarge, ProxyError, StoreUnavailable
 from swsllm_nb.proxy.offer import Offer
 from swsllm_nb.proxy.page import arrival
@@ -21,7 +21,8 @@ from swsllm_nb.proxy.page.address import PublicAddress
 from swsllm_nb.proxy.page.again import form_again, sign_in_first
 from swsllm_nb.proxy.page.front import front_pages
 from swsllm_nb.proxy.page.guard import came_from_here, harden, has_token
-from swsllm_nb.proxy.page.passwords import Passwords
+from swsllm_nb.proxy.page.key import key_pages
+from swsllm_nb.proxy.page.receipts_csv import csv_pages
 from swsllm_nb.proxy.page.sign_in import sign_in_pages
 from swsllm_nb.proxy.page.staff_pages import staff_pages
 from swsllm_nb.proxy.page.student import student_pages
@@ -31,6 +32,9 @@ from swsllm_nb.proxy.store import Store
 
 __all__ = ["Pages", "pages_over"]
 
+_ALL_PAGES: Final = (
+    front_pages, sign_in_pages, student_pages, key_pages, csv_pages, staff_pages,
+)  # fmt: skip
 _LARGEST_FIELDS: Final = 5000
 _STAFF_API: Final = "/staff/api"
 _WITH_INITIAL_PASSWORD: Final = ("/password", "/sign-out", "/language")
@@ -172,7 +176,7 @@ def pages_over(
     store: Store,
     secret: Secret,
     offer: Offer,
-    upstream_names: tuple[str, ...],
+    upstream_hosts: Mapping[str, str],
     address: PublicAddress,
 ) -> Pages:
     """The pages of a course, at an address."""
@@ -180,10 +184,10 @@ def pages_over(
         store=store,
         secret=secret,
         offer=offer,
-        upstream_names=upstream_names,
+        upstream_hosts=upstream_hosts,
         address=address,
         passwords=Passwords(),
         environments=environments(),
         static=static_files(),
     )
-    return Pages(site, [*front_pages(), *sign_in_pages(), *student_pages(), *staff_pages()])
+    return Pages(site, [page for pages in _ALL_PAGES for page in pages()])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import partial
 from importlib import resources
-from typing import Any, Final
+from typing import Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -20,6 +20,7 @@ _MEDIA_TYPES: Final = {
     "js": "text/javascript; charset=utf-8",
     "svg": "image/svg+xml",
 }
+_TOKENS_PER_PRICE: Final = 1_000_000
 _DAY: Final[dict[Language, str]] = {"de": "%d.%m.%Y", "en": "%Y-%m-%d"}
 
 
@@ -65,11 +66,13 @@ def _environment(language: Language) -> Environment:
     environment.filters |= {
         "cost": show_cost,
         "left": show_left,
+        "per_million": lambda pico_per_token: usd_text(pico_per_token * _TOKENS_PER_PRICE),
         "usd": lambda pico: f"${usd_text(pico)}",
         "number": partial(_shown_number, language=language),
         "moment": partial(shown_moment, language=language),
         "day": partial(shown_day, language=language),
     }
+    environment.globals["zone"] = _zone_name
     return environment
 
 
@@ -93,10 +96,6 @@ def shown_day(day: str | date | None, *, language: Language) -> str:
     return f"{date.fromisoformat(day) if isinstance(day, str) else day:{_DAY[language]}}"
 
 
-def zone_name() -> str:
+def _zone_name() -> str:
     """The zone that moments are shown in, such as CET."""
     return datetime.now(UTC).astimezone().tzname() or "UTC"
-
-
-def render(environment: Environment, template: str, values: Mapping[str, Any]) -> str:
-    return environment.get_template(template).render(values)

@@ -10,16 +10,16 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from swsllm_nb.proxy.auth import Secret
+from swsllm_nb.proxy.auth import Passwords, Secret
+from swsllm_nb.proxy.course import Course
 from swsllm_nb.proxy.offer import Offer
 from swsllm_nb.proxy.page.address import PublicAddress
-from swsllm_nb.proxy.page.passwords import Passwords
 from swsllm_nb.proxy.page.sessions import Area, Person
 from swsllm_nb.proxy.page.templating import Environment, StaticFile
 from swsllm_nb.proxy.page.words import LANGUAGES, Language, translate
 from swsllm_nb.proxy.store import Store
 
-__all__ = ["CourseWords", "Page", "Response", "Site", "Visit"]
+__all__ = ["Page", "Response", "Site", "Visit"]
 
 LANGUAGE_COOKIE: Final = "swsllm-language"
 SESSION_COOKIES: Final[dict[Area, str]] = {"student": "swsllm-session", "staff": "swsllm-staff"}
@@ -30,24 +30,16 @@ _YEAR_SECONDS: Final = 365 * 24 * 3600
 
 
 @dataclass(frozen=True)
-class CourseWords:
-    """What staff said about the course; None where they did not."""
-
-    name: str | None = None
-    contact: str | None = None
-    begins: str | None = None
-    ends: str | None = None
-    language: str | None = None
-
-
-@dataclass(frozen=True)
 class Site:
-    """All that pages are made from."""
+    """All that pages are made from.
+
+    ``upstream_hosts`` says where prompts go, "" for what does not leave this machine.
+    """
 
     store: Store
     secret: Secret
     offer: Offer
-    upstream_names: tuple[str, ...]
+    upstream_hosts: Mapping[str, str]
     address: PublicAddress
     passwords: Passwords
     environments: Mapping[Language, Environment]
@@ -55,7 +47,7 @@ class Site:
 
     @property
     def is_practice(self) -> bool:
-        return self.upstream_names == ("practice",)
+        return tuple(self.upstream_hosts) == ("practice",)
 
     def cookie_name(self, name: str) -> str:
         return f"__Secure-{name}" if self.address.secure else name
@@ -75,7 +67,7 @@ class Visit:
     origin: str
     area: Area
     language: Language
-    course: CourseWords
+    course: Course
     person: Person | None
     token: str
     ended: bool = False
@@ -160,6 +152,17 @@ class Visit:
         if self.cookie(_NOTICE_COOKIE):
             self._forget(response, _NOTICE_COOKIE)
         return self.finished(response)
+
+    def download(
+        self, content: bytes, media_type: str, *, name: str = "", cache: str = ""
+    ) -> Response:
+        """Something to be saved, under a name of ours."""
+        response = Response(content, media_type=media_type)
+        if name:
+            response.headers["content-disposition"] = f'attachment; filename="{name}"'
+        if cache:
+            response.headers["cache-control"] = cache
+        return response
 
     def redirect(self, path: str, notice: str | None = None) -> Response:
         """To another of our pages, which tells the notice once."""
