@@ -5,10 +5,14 @@ from functools import partial
 from typing import Final
 
 from swsllm_nb.proxy.listing import Listed, listed_account
+from swsllm_nb.proxy.offer import utc_today
+from swsllm_nb.proxy.page.charts import burn_down
 from swsllm_nb.proxy.page.staff_desk import details_of, office_of, said, sheet_answer
 from swsllm_nb.proxy.page.staff_forms import changed_fields
+from swsllm_nb.proxy.page.student import last_day_of
 from swsllm_nb.proxy.page.visit import Response, Visit
-from swsllm_nb.proxy.receipts import Receipt, Wanted, burn_down, receipts, spend_by_model
+from swsllm_nb.proxy.receipts import Receipt, Wanted, receipts, spend_by_model
+from swsllm_nb.proxy.receipts import burn_down as days_of_account
 from swsllm_nb.proxy.sheets import Cell, Dollars
 from swsllm_nb.proxy.work import Row, Work, ask
 
@@ -89,7 +93,11 @@ async def _page(
         only=wanted.status or "",
         statuses=_STATUSES,
         first_page=before_id is None,
-        days=await read(partial(burn_down, account_id)),
+        chart=burn_down(
+            await read(partial(days_of_account, account_id)),
+            last_day_of(listed.account),
+            utc_today(),
+        ),
         models=await read(partial(spend_by_model, account_id)),
         refused=await read(partial(_refused, account_id)),
         entries=[(entry, details_of(entry)) for entry in trail],
