@@ -152,3 +152,10 @@ def wait_until_ready(base_url: str, process: subprocess.Popen[str]) -> None:
         except urllib.error.URLError:
             assert time.monotonic() < deadline, "the proxy was not ready in time"
             time.sleep(0.02)
+
+
+def workers_of(proxy: RunningProxy) -> list[int]:
+    """The process ids of a parent's workers (a helper process of Python's is none)."""
+    children = Path(f"/proc/{proxy.process.pid}/task/{proxy.process.pid}/children").read_text()
+    commands = {pid: Path(f"/proc/{pid}/cmdline").read_bytes() for pid in children.split()}
+    return [int(pid) for pid, command in commands.items() if b"spawn_main" in command]

@@ -24,6 +24,7 @@ from swsllm_nb.proxy.errors import (
     Unauthenticated,
 )
 from swsllm_nb.proxy.ledger import Outcome
+from swsllm_nb.proxy.migrations import Migration
 from swsllm_nb.proxy.store import KeyHolder, Store
 from swsllm_nb.proxy.work import Database, Work, ask
 from swsllm_nb.wire import Usage
@@ -561,7 +562,7 @@ def test_the_secret_of_a_course_is_recognised(place: Place) -> None:
 async def _as_first_released(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """A database of version 1, with an account, an open hold and a settled call."""
     with monkeypatch.context() as old:
-        old.setattr(schema, "_MIGRATIONS", schema._MIGRATIONS[:1])
+        old.setattr(schema, "MIGRATIONS", schema.MIGRATIONS[:1])
         old.setattr(schema, "NEWEST", 1)
         old.setattr(schema, "differences", _nothing)
         await place.database().migrate(rehearse=False)
@@ -657,8 +658,8 @@ def test_a_migration_after_which_the_books_would_not_add_up_changes_nothing(
 def test_a_migration_may_take_longer_than_a_call(
     fresh_database: Callable[[], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    long = schema._Migration(("SELECT pg_sleep(1.5)",))
-    monkeypatch.setattr(schema, "_MIGRATIONS", (*schema._MIGRATIONS, long))
+    long = Migration(("SELECT pg_sleep(1.5)",))
+    monkeypatch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, long))
     monkeypatch.setattr(schema, "NEWEST", schema.NEWEST + 1)
     monkeypatch.setattr("swsllm_nb.proxy.postgres._PATIENCE_SECONDS", 1)
 

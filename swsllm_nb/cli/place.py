@@ -28,6 +28,38 @@ data_option = click.option(
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder of the database and the secret. Default: a folder of yours.",
 )
+
+
+def _read_config(context: click.Context, _: click.Parameter, path: Path | None) -> None:
+    """Lets the settings file say what neither a flag nor the environment says."""
+    if path is None:
+        return
+    from swsllm_nb.proxy.settings_file import read_settings_file
+
+    try:
+        told = read_settings_file(path)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
+    names = {f"SWSLLM_{name.upper()}": name for name in told}
+    context.default_map = {
+        parameter.name: [value] if parameter.multiple and isinstance(value, str) else value
+        for parameter in context.command.params
+        if isinstance(parameter, click.Option)
+        and isinstance(parameter.envvar, str)
+        and parameter.name is not None
+        and (value := told.get(names.get(parameter.envvar, ""))) is not None
+    }
+
+
+_config_option = click.option(
+    "--config",
+    envvar="SWSLLM_CONFIG",
+    type=click.Path(dir_okay=False, path_type=Path),
+    is_eager=True,
+    expose_value=False,
+    callback=_read_config,
+    help="A settings file in TOML; flags and the environment come first.",
+)
 _database_option = click.option(
     "--database",
     envvar="SWSLLM_DATABASE",
@@ -81,7 +113,7 @@ class Place:
 
 
 def place_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Gives a command ``--data`` and ``--database`` as one argument ``place``."""
+    """Gives a command ``--data``, ``--database`` and ``--config`` as one argument ``place``."""
 
     @wraps(command)
     def placed(*args: Any, folder: Path | None, database: str | None, **options: Any) -> Any:
@@ -90,7 +122,7 @@ def place_options(command: Callable[..., Any]) -> Callable[..., Any]:
         place = Place(data_folder(folder), checked_database(database))
         return command(*args, place=place, **options)
 
-    return data_option(_database_option(in_words(placed)))
+    return data_option(_database_option(_config_option(in_words(placed))))
 
 
 def in_words(command: Callable[Words, Result]) -> Callable[Words, Result]:

@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -53,11 +54,46 @@ def lab(notebooks: Path | None, port: int | None, no_browser: bool, folder: Path
     "SWSLLM_UPSTREAM_KEY. Several, the preferred one first, as NAME=URL, each with its "
     "SWSLLM_UPSTREAM_KEY_<NAME>.",
 )
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
-@click.option("--prefix", default="", help="Path the proxy lives under, such as /sws-llm-proxy.")
+@click.option(
+    "--host",
+    envvar="SWSLLM_HOST",
+    default="127.0.0.1",
+    show_default=True,
+    help="Address to listen on.",
+)
+@click.option(
+    "--port",
+    envvar="SWSLLM_PORT",
+    type=click.IntRange(0, 65535),
+    default=8000,
+    show_default=True,
+)
+@click.option(
+    "--prefix",
+    envvar="SWSLLM_PREFIX",
+    help="Path the proxy lives under, such as /sws-llm-proxy. Default: that of --public-url.",
+)
+@click.option(
+    "--public-url",
+    envvar="SWSLLM_PUBLIC_URL",
+    help="The address that students use, such as https://llm.example.org/sws-llm-proxy.",
+)
+@click.option(
+    "--trusted-proxy",
+    "trusted_proxies",
+    envvar="SWSLLM_TRUSTED_PROXIES",
+    multiple=True,
+    help="IP address or network of a front proxy whose X-Forwarded-For, -Proto and -Host are "
+    "believed. Default: none is.",
+)
+@click.option(
+    "--metrics",
+    envvar="SWSLLM_METRICS",
+    help="Address for Prometheus, such as 127.0.0.1:9100 (or a port of this machine alone).",
+)
 @click.option(
     "--workers",
+    envvar="SWSLLM_WORKERS",
     type=click.IntRange(1, 64),
     default=1,
     show_default=True,
@@ -65,21 +101,25 @@ def lab(notebooks: Path | None, port: int | None, no_browser: bool, folder: Path
 )
 @place_options
 def serve(
-    upstreams: tuple[str, ...], host: str, port: int, prefix: str, workers: int, place: Place
-) -> None:
+    upstreams: tuple[str, ...], prefix: str | None, public_url: str | None,
+    trusted_proxies: tuple[str, ...], metrics: str | None, place: Place, **listening: Any,
+) -> None:  # fmt: skip
     """Run the proxy. Prints its base URL on the first line."""
     from swsllm_nb.proxy import settings
     from swsllm_nb.proxy import workers as serving
+    from swsllm_nb.proxy.forwarded import read_network
 
+    public = settings.checked_public_url(public_url)
     told = settings.Settings(
         folder=place.folder,
         secret=settings.read_secret(place.folder),
         upstreams=settings.read_upstreams(upstreams),
-        host=host,
-        port=port,
-        prefix=prefix.rstrip("/"),
+        prefix=settings.checked_prefix(prefix, public),
+        public_url=public,
+        trusted_proxies=tuple(map(read_network, trusted_proxies)),
+        metrics=settings.read_address(metrics) if metrics else None,
         database=place.database,
-        workers=workers,
+        **listening,
     )
     for number, one in enumerate(told.upstreams):
         if one != settings.PRACTICE and one.key is None:
