@@ -1,21 +1,26 @@
 """One account as staff see it: how it stands, its ledger, its refusals, and every act on it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Final
 
 from swsllm_nb.proxy.listing import Listed, listed_account
-from swsllm_nb.proxy.page.staff_desk import office_of, said, sheet_answer
+from swsllm_nb.proxy.offer import utc_today
+from swsllm_nb.proxy.page.charts import burn_down
+from swsllm_nb.proxy.page.staff_desk import details_of, office_of, said, sheet_answer
 from swsllm_nb.proxy.page.staff_forms import changed_fields
+from swsllm_nb.proxy.page.student import last_day_of
 from swsllm_nb.proxy.page.visit import Response, Visit
-from swsllm_nb.proxy.receipts import Receipt, Wanted, burn_down, receipts, spend_by_model
+from swsllm_nb.proxy.receipts import Receipt, Wanted, receipts, spend_by_model
+from swsllm_nb.proxy.receipts import burn_down as days_of_account
 from swsllm_nb.proxy.sheets import Cell, Dollars
-from swsllm_nb.proxy.work import Work, ask
+from swsllm_nb.proxy.work import Row, Work, ask
 
 __all__ = ["account", "credit", "edit", "ledger_sheet"]
 
 _ROWS: Final = 50
 _TRAIL_ROWS: Final = 20
+_REFUSALS: Final = 30
 _SHEET_ROWS: Final = 100_000
 _FIELDS: Final = ("name", "full_name", "email")
 _STATUSES: Final = ("settled", "unconfirmed", "held", "released", "grant", "adjustment")
@@ -76,7 +81,7 @@ async def _page(
     status, before_id = visit.query.get("status", ""), _number(visit.query.get("before", ""))
     wanted = Wanted(status=status if status in _STATUSES else None)
     page = await read(partial(receipts, account_id, wanted, before_id=before_id, limit=_ROWS))
-    office = office_of(visit)
+    trail = await office_of(visit).audit(account=listed.account.name, limit=_TRAIL_ROWS)
     return visit.page(
         "staff/account.html",
         400 if trouble else 200,
@@ -85,12 +90,16 @@ async def _page(
         was={"name": listed.account.name, "full_name": listed.full_name, "email": listed.email},
         typed=typed or {},
         ledger=page,
-        status=wanted.status or "",
+        only=wanted.status or "",
         statuses=_STATUSES,
         first_page=before_id is None,
-        days=await read(partial(burn_down, account_id)),
+        chart=burn_down(
+            await read(partial(days_of_account, account_id)),
+            last_day_of(listed.account),
+            utc_today(),
+        ),
         models=await read(partial(spend_by_model, account_id)),
-        refused=[],
+        refused=await read(partial(_refused, account_id)),
         entries=[(entry, details_of(entry)) for entry in trail],
         trouble=trouble,
     )
@@ -107,6 +116,17 @@ async def _found(visit: Visit) -> Listed | None:
     return None if number is None else await visit.site.store.read(find)
 
 
+def _refused(account_id: int) -> Work[Sequence[Row]]:
+    """What was refused to the account and how often, the newest first."""
+    return (
+        yield ask(
+            "SELECT last_at, code, model, refusals FROM refusals WHERE account_id = $1 "
+            "ORDER BY last_at DESC LIMIT $2",
+            account_id, _REFUSALS,
+        )
+    )  # fmt: skip
+
+
 def _missing(visit: Visit) -> Response:
     return visit.page("sorry.html", 404, sentence=visit.say("There is no such account."))
 
@@ -119,6 +139,6 @@ def _row(receipt: Receipt) -> tuple[Cell, ...]:
     usage = receipt.usage
     return (
         receipt.at, receipt.status, receipt.model, receipt.request_id,
-        usage and usage.prompt_tokens, usage and usage.completion_tokens,
+        usage.prompt_tokens if usage else None, usage.completion_tokens if usage else None,
         Dollars(receipt.amount_pico), receipt.reason, receipt.author,
     )  # fmt: skip

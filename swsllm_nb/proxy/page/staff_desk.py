@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 
+from swsllm_nb.proxy.audit import Entry
 from swsllm_nb.proxy.office import Office
 from swsllm_nb.proxy.page.visit import Response, Visit
 from swsllm_nb.proxy.sheets import Cell, sheet
 
-__all__ = ["office_of", "said", "sheet_answer", "teacher_id"]
+__all__ = ["details_of", "office_of", "said", "sheet_answer", "teacher_id"]
 
 
 def office_of(visit: Visit) -> Office:
@@ -23,6 +24,11 @@ def teacher_id(visit: Visit) -> int:
 def said(visit: Visit, error: Exception | str) -> str:
     """What an act refused to do, in the language of the visit."""
     return visit.say(str(error))
+
+
+def details_of(entry: Entry) -> str:
+    """Details of an act in a line; the names of fields are as the staff API has them."""
+    return ", ".join(f"{name}: {value}" for name, value in entry.details.items())
 
 
 def sheet_answer(
