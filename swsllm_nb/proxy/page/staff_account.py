@@ -18,7 +18,7 @@ from swsllm_nb.proxy.work import Row, Work, ask
 
 __all__ = ["account", "credit", "edit", "ledger_sheet"]
 
-_ROWS: Final = 50
+_ROWS: Final = 30
 _TRAIL_ROWS: Final = 20
 _REFUSALS: Final = 30
 _SHEET_ROWS: Final = 100_000
