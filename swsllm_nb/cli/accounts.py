@@ -63,9 +63,7 @@ def account_list(place: Place, as_json: bool) -> None:
 @json_option
 def account_show(name: str, place: Place, as_json: bool) -> None:
     """One account with its money and its limits."""
-    from swsllm_nb.proxy import accounts
-
-    show(public(place.act(lambda store, _: store.write(lambda: accounts.find(name)))), as_json)
+    show(public(place.in_office(lambda office: office.account(name))), as_json)
 
 
 @account.command("disable")

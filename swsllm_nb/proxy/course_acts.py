@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from swsllm_nb.catalogue import Row, overlaid
 from swsllm_nb.proxy import words
-from swsllm_nb.proxy.accounts import find
+from swsllm_nb.proxy.accounts import named
 from swsllm_nb.proxy.acts import Acts
 from swsllm_nb.proxy.audit import Entry, entries, note
 from swsllm_nb.proxy.course import (
@@ -139,7 +139,7 @@ class CourseActs(Acts):
         """The trail, newest first; ``before`` is the id of the last entry seen already."""
 
         def read() -> Work[list[Entry]]:
-            account_id = None if account is None else (yield from find(account)).id
+            account_id = None if account is None else (yield from named(account)).id
             return (yield from entries(before=before, account_id=account_id, limit=limit))
 
         return await self.store.read(read)
