@@ -8,7 +8,7 @@ from swsllm_nb.proxy.page.sentences import retold
 from swsllm_nb.proxy.page.visit import Response, Visit
 from swsllm_nb.proxy.sheets import Cell, sheet
 
-__all__ = ["amount", "details_of", "office_of", "said", "sheet_answer", "teacher_id"]
+__all__ = ["amount", "details_of", "in_dollars", "office_of", "said", "sheet_answer", "teacher_id"]
 
 
 def office_of(visit: Visit) -> Office:
@@ -24,7 +24,10 @@ def teacher_id(visit: Visit) -> int:
 
 def amount(visit: Visit, name: str) -> str:
     """A field with dollars, of which Germans write 2,50."""
-    text = visit.field(name).strip()
+    return in_dollars(visit, visit.field(name).strip())
+
+
+def in_dollars(visit: Visit, text: str) -> str:
     return text.replace(",", ".") if visit.language == "de" and "." not in text else text
 
 
