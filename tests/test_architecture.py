@@ -19,7 +19,7 @@ ONLY_HERE = {
     "aiohttp": {"proxy.upstream"},
     "argon2": {"proxy.auth"},
     "asyncpg": {"proxy.postgres"},
-    "click": {"cli", "cli.accounts", "cli.course", "cli.place", "cli.serving"},
+    "click": {"cli", "cli.accounts", "cli.course", "cli.place", "cli.running", "cli.serving"},
     "cryptography": {"proxy.auth"},
     "dotenv": {"notebook.envfile"},
     "filelock": {"proxy.sqlite"},

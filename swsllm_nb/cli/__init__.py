@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from swsllm_nb.cli import accounts, course, serving
+from swsllm_nb.cli import accounts, course, running, serving
 
 __all__ = ["main"]
 
@@ -32,6 +32,6 @@ def commands() -> None:
 
 for _command in (
     serving.lab, serving.serve, serving.migrate, accounts.account, accounts.budget, accounts.key,
-    course.course, course.model, course.ledger,
+    course.course, course.model, course.ledger, running.backup, running.restore, running.deploy,
 ):  # fmt: skip
     commands.add_command(_command)

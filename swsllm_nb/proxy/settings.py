@@ -25,11 +25,14 @@ __all__ = [
     "read_address",
     "read_secret",
     "read_upstreams",
+    "require_secret",
 ]
 
 _PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+", re.ASCII)
 _NAMED = re.compile(r"([A-Za-z][A-Za-z0-9_-]{0,39})=(.*)", re.DOTALL)
 _KEY_VARIABLE = "SWSLLM_UPSTREAM_KEY"
+_SECRET_VARIABLE = "SWSLLM_SECRET"
+_SECRET_NAME = "secret"
 _IN_A_FILE = "_FILE"
 
 
@@ -220,11 +223,20 @@ def read_secret(folder: Path, environ: Mapping[str, str] = os.environ) -> Secret
 
     Raises ValueError for a damaged one.
     """
-    stated = _secret_text("SWSLLM_SECRET", environ)
+    stated = _secret_text(_SECRET_VARIABLE, environ)
     if stated is not None:
         return Secret.of_text(stated)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return Secret.kept_in(folder / "secret")
+    return Secret.kept_in(folder / _SECRET_NAME)
+
+
+def require_secret(folder: Path, environ: Mapping[str, str] = os.environ) -> None:
+    """Raises ValueError where ``read_secret`` would make a new one."""
+    if _secret_text(_SECRET_VARIABLE, environ) is None and not (folder / _SECRET_NAME).exists():
+        raise ValueError(
+            f"There is no secret in {folder}, and with a new one no key of any student would work. "
+            f"Put the course's own there, as {folder / _SECRET_NAME}, or set {_SECRET_VARIABLE}."
+        )
 
 
 def _secret_text(variable: str, environ: Mapping[str, str]) -> str | None:
