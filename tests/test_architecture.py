@@ -24,6 +24,7 @@ ONLY_HERE = {
     "dotenv": {"notebook.envfile"},
     "filelock": {"proxy.sqlite"},
     "httptools": {"proxy.http"},
+    "jinja2": {"proxy.page.templating"},
     "jsonschema": {"notebook.schemas"},
     "httpx2": {"notebook.client", "notebook.recording", "notebook.troubles", "notebook.watched"},
     "markdown_it": {"notebook.markdown"},
@@ -34,7 +35,13 @@ ONLY_HERE = {
     "pandas": {"notebook.burn", "notebook.frames"},
     "prometheus_client": {"proxy.metrics"},
     "pygments": {"notebook.colouring"},
-    "starlette": {"proxy.views"},
+    "starlette": {
+        "proxy.page.arrival",
+        "proxy.page.guard",
+        "proxy.page.site",
+        "proxy.page.visit",
+        "proxy.views",
+    },
     "tiktoken": {"tokens"},
     "uvicorn": {"proxy.http", "proxy.serve"},
 }

@@ -1,18 +1,19 @@
 """``swsllm account``, ``swsllm budget`` and ``swsllm key``."""
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from swsllm_nb.cli.place import Place, author, json_option, place_options, show
+from swsllm_nb.cli.place import Place, json_option, place_options, show
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from swsllm_nb.proxy.office import Done
     from swsllm_nb.proxy.standing import Account
-    from swsllm_nb.proxy.work import Work
 
-__all__ = ["account", "budget", "key"]
+__all__ = ["account", "budget", "key", "public", "show_done"]
+
+_names = click.argument("names", nargs=-1, required=True, metavar="NAME...")
 
 
 @click.group()
@@ -22,16 +23,19 @@ def account() -> None:
 
 @account.command("add")
 @click.argument("name")
-@click.option("--budget", required=True, help="Dollars granted, such as 5.00.")
+@click.option("--budget", help="Dollars granted, such as 5.00; default: the course's.")
+@click.option("--full-name", default="", help="Whose it is; only staff see it.")
+@click.option("--email", default="")
 @place_options
 @json_option
-def account_add(name: str, budget: str, place: Place, as_json: bool) -> None:
+def account_add(
+    name: str, budget: str | None, full_name: str, email: str, place: Place, as_json: bool
+) -> None:
     """Add an account with a budget; its key and password are shown this once."""
     from swsllm_nb.money import usd_text
-    from swsllm_nb.proxy import staff
 
-    made = place.act(
-        lambda store, secret: staff.add_account(store, secret, name, budget, author=author()),
+    made = place.in_office(
+        lambda office: office.add_account(name, budget, full_name=full_name, email=email),
         create=True,
     )
     shown = {
@@ -48,7 +52,7 @@ def account_add(name: str, budget: str, place: Place, as_json: bool) -> None:
 @json_option
 def account_list(place: Place, as_json: bool) -> None:
     """All accounts with what is granted, spent, held and left."""
-    rows = [_public(row) for row in place.act(lambda store, _: store.accounts())]
+    rows = [public(row) for row in place.in_office(lambda office: office.accounts())]
     fields = ("account", "budget_usd", "spend_usd", "reserved_usd", "remaining_usd", "enabled")
     show(rows if as_json else [{name: row[name] for name in fields} for row in rows], as_json)
 
@@ -59,43 +63,35 @@ def account_list(place: Place, as_json: bool) -> None:
 @json_option
 def account_show(name: str, place: Place, as_json: bool) -> None:
     """One account with its money and its limits."""
-    from swsllm_nb.proxy import accounts
-
-    _act(place, lambda: accounts.find(name), as_json)
+    show(public(place.in_office(lambda office: office.account(name))), as_json)
 
 
 @account.command("disable")
-@click.argument("name")
+@_names
 @place_options
 @json_option
-def account_disable(name: str, place: Place, as_json: bool) -> None:
-    """Admit no more calls of an account; running ones finish."""
-    from swsllm_nb.proxy import accounts
-
-    _act(place, lambda: accounts.set_enabled(name, False), as_json)
+def account_disable(names: tuple[str, ...], place: Place, as_json: bool) -> None:
+    """Admit no more calls of accounts; running ones finish."""
+    show_done(place.in_office(lambda office: office.disable(names)), as_json)
 
 
 @account.command("enable")
-@click.argument("name")
+@_names
 @place_options
 @json_option
-def account_enable(name: str, place: Place, as_json: bool) -> None:
-    """Admit the calls of an account again."""
-    from swsllm_nb.proxy import accounts
-
-    _act(place, lambda: accounts.set_enabled(name, True), as_json)
+def account_enable(names: tuple[str, ...], place: Place, as_json: bool) -> None:
+    """Admit the calls of accounts again."""
+    show_done(place.in_office(lambda office: office.enable(names)), as_json)
 
 
 @account.command("delete")
-@click.argument("name")
-@click.confirmation_option(prompt="Its key stops working and its name is forgotten. Sure?")
+@_names
+@click.confirmation_option(prompt="Keys stop working and names are forgotten. Sure?")
 @place_options
 @json_option
-def account_delete(name: str, place: Place, as_json: bool) -> None:
-    """Take a person out of the course; the ledger stays, under a number."""
-    from swsllm_nb.proxy import accounts
-
-    _act(place, lambda: accounts.delete_account(name), as_json)
+def account_delete(names: tuple[str, ...], place: Place, as_json: bool) -> None:
+    """Take people out of the course; the ledger stays, under numbers."""
+    show_done(place.in_office(lambda office: office.delete(names)), as_json)
 
 
 @account.command("rename")
@@ -105,14 +101,12 @@ def account_delete(name: str, place: Place, as_json: bool) -> None:
 @json_option
 def account_rename(name: str, new_name: str, place: Place, as_json: bool) -> None:
     """Give an account another name; key, budget and ledger stay."""
-    from swsllm_nb.proxy import staff
-
-    renamed = place.act(lambda store, _: staff.rename(store, name, new_name))
-    show(_public(renamed), as_json)
+    renamed = place.in_office(lambda office: office.edit(name, new_name=new_name))
+    show(public(renamed), as_json)
 
 
 @account.command("limit")
-@click.argument("name")
+@_names
 @click.option("--in-flight", type=int, help="Calls that may run at once.")
 @click.option("--per-minute", type=int, help="Calls that may begin within a minute.")
 @click.option("--models", help='Model ids, parted by commas; "" for all.')
@@ -120,12 +114,12 @@ def account_rename(name: str, new_name: str, place: Place, as_json: bool) -> Non
 @click.option("--until", "ends", help='Last day, such as 2027-02-28; "" for none.')
 @place_options
 @json_option
-def account_limit(name: str, place: Place, as_json: bool, **words: Any) -> None:
-    """Say what an account may do beside its budget; what is not stated stays."""
-    from swsllm_nb.proxy import accounts, staff
+def account_limit(names: tuple[str, ...], place: Place, as_json: bool, **stated: Any) -> None:
+    """Say what accounts may do beside their budgets; what is not stated stays."""
+    from swsllm_nb.proxy import words
 
-    limits = staff.limits(**words)
-    _act(place, lambda: accounts.set_limits(name, limits), as_json)
+    limits = words.limits(**stated)
+    show_done(place.in_office(lambda office: office.limit(names, limits)), as_json)
 
 
 @click.group()
@@ -134,17 +128,16 @@ def budget() -> None:
 
 
 @budget.command("grant", context_settings={"ignore_unknown_options": True})
-@click.argument("name")
+@_names
 @click.argument("usd")
 @click.option("--reason", required=True, help="Why; it stands in the ledger.")
 @place_options
 @json_option
-def budget_grant(name: str, usd: str, reason: str, place: Place, as_json: bool) -> None:
-    """Add dollars to a budget, such as 2.50; a negative amount takes back what is left."""
-    from swsllm_nb.proxy import staff
-
-    granted = place.act(lambda store, _: staff.grant(store, name, usd, reason, author=author()))
-    show(_public(granted), as_json)
+def budget_grant(
+    names: tuple[str, ...], usd: str, reason: str, place: Place, as_json: bool
+) -> None:
+    """Add dollars to budgets, such as 2.50; a negative amount takes back what is left."""
+    show_done(place.in_office(lambda office: office.grant(names, usd, reason)), as_json)
 
 
 @budget.command("credit")
@@ -154,10 +147,7 @@ def budget_grant(name: str, usd: str, reason: str, place: Place, as_json: bool) 
 @json_option
 def budget_credit(request_id: str, reason: str, place: Place, as_json: bool) -> None:
     """Give back what an unconfirmed call was charged."""
-    from swsllm_nb.proxy import staff
-
-    account = place.act(lambda store, _: staff.credit(store, request_id, reason, author=author()))
-    show(_public(account), as_json)
+    show(public(place.in_office(lambda office: office.credit(request_id, reason))), as_json)
 
 
 @click.group()
@@ -171,10 +161,7 @@ def key() -> None:
 @json_option
 def key_new(name: str, place: Place, as_json: bool) -> None:
     """A new key, shown this once; the old one stops working everywhere at once."""
-    from swsllm_nb.proxy import staff
-
-    made = place.act(lambda store, secret: staff.renew_key(store, secret, name))
-    show({"account": name, "key": made}, as_json)
+    show({"account": name, "key": place.in_office(lambda office: office.renew_key(name))}, as_json)
 
 
 @key.command("revoke")
@@ -183,17 +170,28 @@ def key_new(name: str, place: Place, as_json: bool) -> None:
 @json_option
 def key_revoke(name: str, place: Place, as_json: bool) -> None:
     """Let no key of an account work any more."""
-    from swsllm_nb.proxy import accounts
-
-    revoked = place.act(lambda store, _: store.write(lambda: accounts.revoke_keys(name)))
+    revoked = place.in_office(lambda office: office.revoke_keys(name))
     show({"account": name, "keys_revoked": revoked}, as_json)
 
 
-def _act(place: Place, work: "Callable[[], Work[Account]]", as_json: bool) -> None:
-    show(_public(place.act(lambda store, _: store.write(work))), as_json)
+def show_done(done: "list[Done]", as_json: bool) -> None:
+    """One account as itself, several as a list; exit code 1 where some could not."""
+    if len(done) == 1:
+        (one,) = done
+        if one.account is None:
+            raise ValueError(one.sentence)
+        show(public(one.account), as_json)
+        return
+    rows = [
+        {"account": one.name, "done": one.sentence is None, "sentence": one.sentence}
+        for one in done
+    ]
+    show(rows, as_json)
+    if not all(row["done"] for row in rows):
+        sys.exit(1)
 
 
-def _public(row: "Account") -> dict[str, Any]:
+def public(row: "Account") -> dict[str, Any]:
     """An account as staff see it: its student's view, and its limits."""
     from swsllm_nb.proxy.views import public_account
 

@@ -1,14 +1,11 @@
 """``swsllm course``, ``swsllm model`` and ``swsllm ledger``."""
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from swsllm_nb.cli.place import Place, author, json_option, place_options, show
-
-if TYPE_CHECKING:
-    from swsllm_nb.proxy.work import Work
+from swsllm_nb.cli.place import Place, json_option, place_options, show
 
 __all__ = ["course", "ledger", "model"]
 
@@ -35,16 +32,16 @@ def course_show(place: Place, as_json: bool) -> None:
 
 
 @course.command("set")
-@click.option("--cap", required=True, help='Dollars that all may spend together; "" for no cap.')
+@click.option("--cap", "cap_usd", help='Dollars that all may spend together; "" for no cap.')
 @place_options
 @json_option
-def course_set(cap: str, place: Place, as_json: bool) -> None:
-    """Set the most that all accounts together may spend."""
-    from swsllm_nb.proxy import accounts, staff
+def course_set(place: Place, as_json: bool, **words: Any) -> None:
+    """Say what holds for the course; what is not stated stays."""
+    from swsllm_nb.money import usd_text
 
-    cap_pico = staff.budget_pico(cap) if cap else None
-    place.act(lambda store, _: store.write(lambda: accounts.set_course_cap(cap_pico)))
-    show({"cap_usd": cap or None}, as_json)
+    changed = place.in_office(lambda office: office.set_course(**words))
+    cap_pico = changed.cap_pico
+    show({"cap_usd": None if cap_pico is None else usd_text(cap_pico)}, as_json)
 
 
 @click.group()
@@ -57,13 +54,14 @@ def model() -> None:
 @json_option
 def model_list(place: Place, as_json: bool) -> None:
     """All models with their prices, limits and shut-down dates, also those switched off."""
-    from swsllm_nb.catalogue import overlaid
-    from swsllm_nb.proxy import accounts
+    from swsllm_nb.catalogue import packaged_rows
     from swsllm_nb.proxy.models import listed_models
     from swsllm_nb.proxy.offer import utc_today
 
-    changed = place.act(lambda store, _: store.read(accounts.model_rows)) if place.exists else {}
-    rows = listed_models(overlaid(changed), utc_today())
+    if place.exists:
+        rows = place.in_office(lambda office: office.models())
+    else:
+        rows = listed_models(packaged_rows(), utc_today())
     fields = ("model", "enabled", "input_usd", "output_usd", "shutdown_date", "successor")
     show(rows if as_json else [{name: row[name] for name in fields} for row in rows], as_json)
 
@@ -90,11 +88,6 @@ def model_list(place: Place, as_json: bool) -> None:
 @json_option
 def model_set(name: str, place: Place, as_json: bool, **words: Any) -> None:
     """Change a model; what is not stated stays. A price is a version: what held before is kept."""
-    from swsllm_nb.catalogue import overlaid
-    from swsllm_nb.proxy import accounts
-    from swsllm_nb.proxy.models import changed_row, listed_models, replaced_default
-    from swsllm_nb.proxy.offer import utc_today
-
     changes = {
         field: word or None if word == "" else word
         for field, word in words.items()
@@ -105,18 +98,7 @@ def model_set(name: str, place: Place, as_json: bool, **words: Any) -> None:
             "Nothing to change was stated; 'swsllm model set --help' shows what can be."
         )
 
-    def act() -> "Work[dict[str, Any]]":
-        rows = overlaid((yield from accounts.model_rows()))
-        default = replaced_default(rows, name) if changes.get("default") else None
-        if default:
-            rows = {**rows, default["id"]: default}
-        row = changed_row(rows, name, today=utc_today(), **changes)
-        if default:
-            yield from accounts.set_model_row(default["id"], default, author())
-        yield from accounts.set_model_row(row["id"], row, author())
-        return listed_models({row["id"]: row}, utc_today())[0]
-
-    show(place.act(lambda store, _: store.write(act)), as_json)
+    show(place.in_office(lambda office: office.set_model(name, **changes)), as_json)
 
 
 @click.group()

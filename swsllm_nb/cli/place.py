@@ -13,6 +13,7 @@ import click
 
 if TYPE_CHECKING:
     from swsllm_nb.proxy.auth import Secret
+    from swsllm_nb.proxy.office import Office
     from swsllm_nb.proxy.store import Store
 
 __all__ = ["Place", "author", "data_option", "in_words", "json_option", "place_options", "show"]
@@ -74,12 +75,20 @@ class Place:
     folder: Path
     database: str | None
 
+    def in_office(
+        self, act: "Callable[[Office], Coroutine[Any, Any, Result]]", *, create: bool = False
+    ) -> Result:
+        """Let the person at the prompt act. Raises ValueError where there is no course yet."""
+        from swsllm_nb.proxy.office import Office
+
+        return self.act(lambda store, secret: act(Office(store, secret, author())), create=create)
+
     def act(
         self, act: "Callable[[Store, Secret], Coroutine[Any, Any, Result]]", *, create: bool = False
     ) -> Result:
         """Run ``act`` on the course's store. Raises ValueError where there is no course yet."""
         from swsllm_nb.proxy import settings
-        from swsllm_nb.proxy.staff import check_secret
+        from swsllm_nb.proxy.office import check_secret
         from swsllm_nb.proxy.store import Store, database_at
 
         if not create:

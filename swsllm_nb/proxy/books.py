@@ -7,6 +7,7 @@ from typing import Any
 from swsllm_nb import pricing
 from swsllm_nb.money import usd_text
 from swsllm_nb.pricing import Prices
+from swsllm_nb.proxy.daily import unlike_the_ledger
 from swsllm_nb.proxy.work import Row, Work, ask
 from swsllm_nb.wire import Usage
 
@@ -38,10 +39,11 @@ class Check:
     breaches: int
     differences: list[Mapping[str, Any]]
     wrong_costs: list[str]
+    wrong_days: list[Mapping[str, Any]]
 
     @property
     def adds_up(self) -> bool:
-        return not self.differences and not self.wrong_costs
+        return not self.differences and not self.wrong_costs and not self.wrong_days
 
 
 def usage(
@@ -148,6 +150,7 @@ def check() -> Work[Check]:
         breaches=calls["breaches"],
         differences=(yield from differences()),
         wrong_costs=(yield from _wrong_costs()),
+        wrong_days=(yield from unlike_the_ledger()),
     )
 
 

@@ -75,6 +75,10 @@ class SqliteDatabase:
         owners = await self.read(_owners_of_holds)
         return [owner for owner in owners if owner != self.owner and self._has_died(owner)]
 
+    async def complete_to_id(self) -> int:
+        # Of one writer at a time: ids are given in the order of the commits.
+        return await self.read(_newest_id)
+
     def _has_died(self, owner: str) -> bool:
         lock = FileLock(self._processes / f"{owner}.lock", timeout=0)
         try:
@@ -103,6 +107,12 @@ def serving_alone(folder: Path) -> Iterator[bool]:
 def _owners_of_holds() -> Work[list[str]]:
     rows = yield ask("SELECT DISTINCT owner FROM ledger WHERE state = 'held'")
     return [row["owner"] for row in rows]
+
+
+def _newest_id() -> Work[int]:
+    (row,) = yield ask("SELECT coalesce(max(id), 0) AS id FROM ledger")
+    newest: int = row["id"]
+    return newest
 
 
 def _connect(path: Path) -> tuple[sqlite3.Connection, Clock]:

@@ -96,6 +96,11 @@ class Route(Protocol):
 class Upstream(Route, Protocol):
     """Something that answers itself."""
 
+    @property
+    def host(self) -> str:
+        """Where prompts go; "" where they stay on this machine."""
+        ...
+
     async def close(self) -> None: ...
 
 
@@ -118,6 +123,7 @@ class HttpUpstream:
         total_timeout_seconds: float = TOTAL_TIMEOUT_SECONDS,
     ) -> None:
         self.name = name or urlsplit(base_url).hostname or base_url
+        self.host = urlsplit(base_url).hostname or base_url
         self.url = base_url.rstrip("/") + "/chat/completions"
         self.read_timeout_seconds = read_timeout_seconds
         self.total_timeout_seconds = total_timeout_seconds
