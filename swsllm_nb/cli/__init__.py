@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from swsllm_nb.cli import accounts, course, running, serving
+from swsllm_nb.cli import accounts, course, doctor, running, serving
 
 __all__ = ["main"]
 
@@ -33,5 +33,6 @@ def commands() -> None:
 for _command in (
     serving.lab, serving.serve, serving.migrate, accounts.account, accounts.budget, accounts.key,
     course.course, course.model, course.ledger, running.backup, running.restore, running.deploy,
+    doctor.doctor,
 ):  # fmt: skip
     commands.add_command(_command)

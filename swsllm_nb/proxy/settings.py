@@ -26,6 +26,7 @@ __all__ = [
     "read_secret",
     "read_upstreams",
     "require_secret",
+    "secret_places",
 ]
 
 _PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+", re.ASCII)
@@ -237,6 +238,25 @@ def require_secret(folder: Path, environ: Mapping[str, str] = os.environ) -> Non
             f"There is no secret in {folder}, and with a new one no key of any student would work. "
             f"Put the course's own there, as {folder / _SECRET_NAME}, or set {_SECRET_VARIABLE}."
         )
+
+
+@dataclass(frozen=True)
+class SecretPlaces:
+    """Which variables hold a secret, and which files they name instead."""
+
+    variables: tuple[str, ...]
+    files: tuple[Path, ...]
+
+
+def secret_places(environ: Mapping[str, str]) -> SecretPlaces:
+    """Where secrets are handed to this process, beside the folder."""
+    ours = (_SECRET_VARIABLE, _KEY_VARIABLE, "PGPASSWORD")
+    named = {name: text for name, text in environ.items() if name.startswith(ours) and text}
+    in_files = {name for name in named if name.endswith(_IN_A_FILE)}
+    files = [named[name] for name in sorted(in_files)]
+    if environ.get("PGPASSFILE"):
+        files.append(environ["PGPASSFILE"])
+    return SecretPlaces(tuple(sorted(named.keys() - in_files)), tuple(map(Path, files)))
 
 
 def _secret_text(variable: str, environ: Mapping[str, str]) -> str | None:
