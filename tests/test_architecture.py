@@ -22,11 +22,18 @@ ONLY_HERE = {
     "click": {
         "cli",
         "cli.accounts",
+        "cli.budgets",
         "cli.course",
         "cli.doctor",
+        "cli.handouts",
+        "cli.models",
         "cli.place",
+        "cli.rosters",
         "cli.running",
+        "cli.selection",
         "cli.serving",
+        "cli.staff",
+        "cli.usage",
     },
     "cryptography": {"proxy.auth"},
     "dotenv": {"notebook.envfile"},
@@ -51,6 +58,7 @@ ONLY_HERE = {
         "proxy.views",
     },
     "tiktoken": {"tokens"},
+    "tqdm": {"cli.progress"},
     "uvicorn": {"proxy.http", "proxy.serve"},
 }
 MODULE_LINES = 300

@@ -71,6 +71,7 @@ _OPTIONS = (
         type=click.IntRange(0, 65535),
         default=8000,
         show_default=True,
+        help="0 for any that is free.",
     ),
     click.option(
         "--prefix",
