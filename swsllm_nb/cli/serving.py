@@ -67,6 +67,7 @@ def lab(notebooks: Path | None, port: int | None, no_browser: bool, folder: Path
     type=click.IntRange(0, 65535),
     default=8000,
     show_default=True,
+    help="0 for any that is free.",
 )
 @click.option(
     "--prefix",

@@ -67,13 +67,15 @@ class CourseActs(Acts):
         def act() -> Work[Course]:
             if not changes:
                 raise ValueError("Nothing to change was stated of the course.")
-            if changes.get("default_models"):
-                names = [name.strip() for name in str(changes["default_models"]).split(",")]
-                changes["default_models"] = json.dumps((yield from known_models(names)))
-            changed = yield from set_course(changes)
+            stated, told = dict(changes), dict[str, Any](changes)
+            if stated.get("default_models"):
+                names = [name.strip() for name in str(stated["default_models"]).split(",")]
+                told["default_models"] = yield from known_models(names)
+                stated["default_models"] = json.dumps(told["default_models"])
+            changed = yield from set_course(stated)
             if changed.begins and changed.ends and changed.begins > changed.ends:
                 raise ValueError(f"No day is from {changed.begins} on and until {changed.ends}.")
-            yield from note(self.author, "set_course", **changes)
+            yield from note(self.author, "set_course", **told)
             return changed
 
         return await self.store.write(act)
