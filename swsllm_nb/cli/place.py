@@ -95,8 +95,8 @@ class Place:
 
         if not create and not self.exists:
             raise ValueError(
-                f"There is no course in {self.folder} yet. 'swsllm account add' and 'swsllm serve' "
-                "make one; was another --data meant?"
+                f"There is no course in {self.folder} yet. 'swsllm account add', 'swsllm staff "
+                "add' and 'swsllm serve' make one; was another --data meant?"
             )
         secret = settings.read_secret(self.folder)
 
