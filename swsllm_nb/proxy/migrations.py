@@ -233,7 +233,7 @@ _PAGE = Migration(
             PRIMARY KEY (day, account_id, model)
         ) $strict
         """,
-        "CREATE INDEX daily_by_account ON daily (account_id, day)",
+        "CREATE INDEX daily_by_account ON daily (account_id, day, amount_pico)",
         """
         CREATE TABLE course_daily (
             day TEXT NOT NULL,
@@ -248,7 +248,10 @@ _PAGE = Migration(
         """
         CREATE INDEX ledger_grants ON ledger (account_id, at, amount_pico) WHERE kind = 'grant'
         """,
-        "CREATE INDEX ledger_unconfirmed ON ledger (account_id, id) WHERE state = 'unconfirmed'",
+        """
+        CREATE INDEX ledger_unconfirmed ON ledger (account_id, id, amount_pico)
+            WHERE state = 'unconfirmed'
+        """,
         """
         CREATE INDEX ledger_carried ON ledger (account_id)
             WHERE kind = 'adjustment' AND adjusts_id IS NULL
