@@ -93,11 +93,8 @@ class Place:
         from swsllm_nb.proxy.office import check_secret
         from swsllm_nb.proxy.store import Store, database_at
 
-        if not create and not self.exists:
-            raise ValueError(
-                f"There is no course in {self.folder} yet. 'swsllm account add' and 'swsllm serve' "
-                "make one; was another --data meant?"
-            )
+        if not create:
+            self.require_course()
         secret = settings.read_secret(self.folder)
 
         async def run() -> Result:
@@ -106,6 +103,14 @@ class Place:
                 return await act(store, secret)
 
         return asyncio.run(run())
+
+    def require_course(self) -> None:
+        """Raises ValueError where there is no course yet."""
+        if not self.exists:
+            raise ValueError(
+                f"There is no course in {self.folder} yet. 'swsllm account add', 'swsllm staff "
+                "add' and 'swsllm serve' make one; was another --data meant?"
+            )
 
     @property
     def exists(self) -> bool:

@@ -15,9 +15,7 @@ __all__ = ["PublicAddress", "inside"]
 _NUMERIC_HOST: Final = re.compile(
     r"(localhost|\d{1,3}(\.\d{1,3}){3}|\[[0-9a-f:.]{2,45}\])(:\d{1,5})?", re.ASCII
 )
-_INSIDE: Final = re.compile(
-    r"(/|(/(?!\.)[A-Za-z0-9_.~-]+)+)(\?[A-Za-z0-9/_.~%&=+,:-]*)?", re.ASCII
-)
+_INSIDE: Final = re.compile(r"(/|(/(?!\.)[A-Za-z0-9_.~-]+)+)(\?[A-Za-z0-9/_.~%&=+,:-]*)?", re.ASCII)
 _DEFAULT_PORTS: Final = {"http": ":80", "https": ":443"}
 
 
