@@ -1,19 +1,13 @@
-"""``swsllm account``, ``swsllm budget`` and ``swsllm key``."""
+"""``swsllm account``."""
 
-import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from swsllm_nb.cli.place import Place, json_option, place_options, show
+from swsllm_nb.cli.selection import Selection, act_on, public, selection, show_done
 
-if TYPE_CHECKING:
-    from swsllm_nb.proxy.office import Done
-    from swsllm_nb.proxy.standing import Account
-
-__all__ = ["account", "budget", "key", "public", "show_done"]
-
-_names = click.argument("names", nargs=-1, required=True, metavar="NAME...")
+__all__ = ["account"]
 
 
 @click.group()
@@ -21,23 +15,22 @@ def account() -> None:
     """Students' accounts."""
 
 
-@account.command("add")
+@account.command(
+    "add",
+    epilog="\b\nExamples:\n  swsllm account add ada --budget 5.00\n"
+    "  swsllm account add ada --full-name 'Ada King' --email ada@uni.example",
+)
 @click.argument("name")
-@click.option("--budget", help="Dollars granted, such as 5.00; default: the course's.")
-@click.option("--full-name", default="", help="Whose it is; only staff see it.")
-@click.option("--email", default="")
+@click.option("--budget", help="Dollars granted, such as 5.00. Default: the course's.")
+@click.option("--full-name", default="", help="Whose it is; for staff alone.")
+@click.option("--email", default="", help="For staff alone.")
 @place_options
 @json_option
-def account_add(
-    name: str, budget: str | None, full_name: str, email: str, place: Place, as_json: bool
-) -> None:
+def account_add(name: str, budget: str | None, place: Place, as_json: bool, **person: str) -> None:
     """Add an account with a budget; its key and password are shown this once."""
     from swsllm_nb.money import usd_text
 
-    made = place.in_office(
-        lambda office: office.add_account(name, budget, full_name=full_name, email=email),
-        create=True,
-    )
+    made = place.in_office(lambda office: office.add_account(name, budget, **person), create=True)
     shown = {
         "account": made.account.name,
         "budget_usd": usd_text(made.account.budget_pico),
@@ -63,37 +56,19 @@ def account_list(place: Place, as_json: bool) -> None:
 @json_option
 def account_show(name: str, place: Place, as_json: bool) -> None:
     """One account with its money and its limits."""
-    from swsllm_nb.proxy import accounts
-
-    show(public(place.act(lambda store, _: store.write(lambda: accounts.find(name)))), as_json)
+    show(public(place.in_office(lambda office: office.account(name))), as_json)
 
 
-@account.command("disable")
-@_names
+@account.command("set")
+@click.argument("name")
+@click.option("--name", "new_name", help="Another name; key, budget and ledger stay.")
+@click.option("--full-name", help='Whose it is; "" forgets it.')
+@click.option("--email", help='"" forgets it.')
 @place_options
 @json_option
-def account_disable(names: tuple[str, ...], place: Place, as_json: bool) -> None:
-    """Admit no more calls of accounts; running ones finish."""
-    show_done(place.in_office(lambda office: office.disable(names)), as_json)
-
-
-@account.command("enable")
-@_names
-@place_options
-@json_option
-def account_enable(names: tuple[str, ...], place: Place, as_json: bool) -> None:
-    """Admit the calls of accounts again."""
-    show_done(place.in_office(lambda office: office.enable(names)), as_json)
-
-
-@account.command("delete")
-@_names
-@click.confirmation_option(prompt="Keys stop working and names are forgotten. Sure?")
-@place_options
-@json_option
-def account_delete(names: tuple[str, ...], place: Place, as_json: bool) -> None:
-    """Take people out of the course; the ledger stays, under numbers."""
-    show_done(place.in_office(lambda office: office.delete(names)), as_json)
+def account_set(name: str, place: Place, as_json: bool, **changes: str | None) -> None:
+    """Change what an account is called, and whose it is; what is not stated stays."""
+    show(public(place.in_office(lambda office: office.edit(name, **changes))), as_json)
 
 
 @account.command("rename")
@@ -107,8 +82,47 @@ def account_rename(name: str, new_name: str, place: Place, as_json: bool) -> Non
     show(public(renamed), as_json)
 
 
-@account.command("limit")
-@_names
+@account.command("disable")
+@selection
+@place_options
+@json_option
+def account_disable(accounts: Selection, place: Place, as_json: bool) -> None:
+    """Admit no more calls of accounts; running ones finish."""
+    acting = act_on(accounts, lambda office, names: office.disable(names))
+    show_done(accounts, place.in_office(acting), as_json)
+
+
+@account.command("enable")
+@selection
+@place_options
+@json_option
+def account_enable(accounts: Selection, place: Place, as_json: bool) -> None:
+    """Admit the calls of accounts again."""
+    acting = act_on(accounts, lambda office, names: office.enable(names))
+    show_done(accounts, place.in_office(acting), as_json)
+
+
+@account.command("delete")
+@selection
+@click.confirmation_option(prompt="Keys stop working and names are forgotten. Sure?")
+@place_options
+@json_option
+def account_delete(accounts: Selection, place: Place, as_json: bool) -> None:
+    """Take people out of the course; the ledger stays, under numbers.
+
+    Name, full name, e-mail, key, password and sessions are gone for good; reasons that staff
+    wrote into the ledger stay as they are.
+    """
+    acting = act_on(accounts, lambda office, names: office.delete(names))
+    show_done(accounts, place.in_office(acting), as_json)
+
+
+@account.command(
+    "limit",
+    epilog="\b\nExamples:\n  swsllm account limit ada --models gpt-4o-mini --until 2027-02-28\n"
+    "  swsllm account limit --all --per-minute 30",
+)
+@selection
 @click.option("--in-flight", type=int, help="Calls that may run at once.")
 @click.option("--per-minute", type=int, help="Calls that may begin within a minute.")
 @click.option("--models", help='Model ids, parted by commas; "" for all.')
@@ -116,92 +130,10 @@ def account_rename(name: str, new_name: str, place: Place, as_json: bool) -> Non
 @click.option("--until", "ends", help='Last day, such as 2027-02-28; "" for none.')
 @place_options
 @json_option
-def account_limit(names: tuple[str, ...], place: Place, as_json: bool, **stated: Any) -> None:
+def account_limit(accounts: Selection, place: Place, as_json: bool, **stated: Any) -> None:
     """Say what accounts may do beside their budgets; what is not stated stays."""
     from swsllm_nb.proxy import words
 
     limits = words.limits(**stated)
-    show_done(place.in_office(lambda office: office.limit(names, limits)), as_json)
-
-
-@click.group()
-def budget() -> None:
-    """What accounts may spend."""
-
-
-@budget.command("grant", context_settings={"ignore_unknown_options": True})
-@_names
-@click.argument("usd")
-@click.option("--reason", required=True, help="Why; it stands in the ledger.")
-@place_options
-@json_option
-def budget_grant(
-    names: tuple[str, ...], usd: str, reason: str, place: Place, as_json: bool
-) -> None:
-    """Add dollars to budgets, such as 2.50; a negative amount takes back what is left."""
-    show_done(place.in_office(lambda office: office.grant(names, usd, reason)), as_json)
-
-
-@budget.command("credit")
-@click.argument("request_id")
-@click.option("--reason", required=True, help="Why; it stands in the ledger.")
-@place_options
-@json_option
-def budget_credit(request_id: str, reason: str, place: Place, as_json: bool) -> None:
-    """Give back what an unconfirmed call was charged."""
-    show(public(place.in_office(lambda office: office.credit(request_id, reason))), as_json)
-
-
-@click.group()
-def key() -> None:
-    """Students' API keys."""
-
-
-@key.command("new")
-@click.argument("name")
-@place_options
-@json_option
-def key_new(name: str, place: Place, as_json: bool) -> None:
-    """A new key, shown this once; the old one stops working everywhere at once."""
-    show({"account": name, "key": place.in_office(lambda office: office.renew_key(name))}, as_json)
-
-
-@key.command("revoke")
-@click.argument("name")
-@place_options
-@json_option
-def key_revoke(name: str, place: Place, as_json: bool) -> None:
-    """Let no key of an account work any more."""
-    revoked = place.in_office(lambda office: office.revoke_keys(name))
-    show({"account": name, "keys_revoked": revoked}, as_json)
-
-
-def show_done(done: "list[Done]", as_json: bool) -> None:
-    """One account as itself, several as a list; exit code 1 where some could not."""
-    if len(done) == 1:
-        (one,) = done
-        if one.account is None:
-            raise ValueError(one.sentence)
-        show(public(one.account), as_json)
-        return
-    rows = [
-        {"account": one.name, "done": one.sentence is None, "sentence": one.sentence}
-        for one in done
-    ]
-    show(rows, as_json)
-    if not all(row["done"] for row in rows):
-        sys.exit(1)
-
-
-def public(row: "Account") -> dict[str, Any]:
-    """An account as staff see it: its student's view, and its limits."""
-    from swsllm_nb.proxy.views import public_account
-
-    return {
-        **public_account(row),
-        "enabled": row.enabled,
-        "in_flight_limit": row.in_flight_limit,
-        "per_minute_limit": row.per_minute_limit,
-        "valid_from": row.valid_from,
-        "allowed_models": row.allowed_models,
-    }
+    acting = act_on(accounts, lambda office, names: office.limit(names, limits))
+    show_done(accounts, place.in_office(acting), as_json)

@@ -3,7 +3,7 @@
 import asyncio
 import getpass
 import json
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from swsllm_nb.proxy.store import Store
 
 __all__ = ["Place", "author", "data_option", "in_words", "json_option", "place_options", "show"]
+
+_NUMBERS = ("", *"-0123456789")
 
 Words = ParamSpec("Words")
 Result = TypeVar("Result")
@@ -91,11 +93,8 @@ class Place:
         from swsllm_nb.proxy.office import check_secret
         from swsllm_nb.proxy.store import Store, database_at
 
-        if not create and not self.exists:
-            raise ValueError(
-                f"There is no course in {self.folder} yet. 'swsllm account add' and 'swsllm serve' "
-                "make one; was another --data meant?"
-            )
+        if not create:
+            self.require_course()
         secret = settings.read_secret(self.folder)
 
         async def run() -> Result:
@@ -104,6 +103,14 @@ class Place:
                 return await act(store, secret)
 
         return asyncio.run(run())
+
+    def require_course(self) -> None:
+        """Raises ValueError where there is no course yet."""
+        if not self.exists:
+            raise ValueError(
+                f"There is no course in {self.folder} yet. 'swsllm account add', 'swsllm staff "
+                "add' and 'swsllm serve' make one; was another --data meant?"
+            )
 
     @property
     def exists(self) -> bool:
@@ -148,27 +155,34 @@ def author() -> str:
         return "staff"
 
 
-def show(shown: Mapping[str, Any] | Sequence[Mapping[str, Any]], as_json: bool) -> None:
+def show(
+    shown: Mapping[str, Any] | Sequence[Mapping[str, Any]], as_json: bool, *, err: bool = False
+) -> None:
     """One thing as lines, many as a table, or either as JSON."""
     if as_json:
-        click.echo(json.dumps(shown, indent=None if isinstance(shown, Mapping) else 2))
+        click.echo(json.dumps(shown, indent=None if isinstance(shown, Mapping) else 2), err=err)
     elif isinstance(shown, Mapping):
         width = max(map(len, shown))
         for name, value in shown.items():
             if value is not None:
-                click.echo(f"{name.ljust(width)}  {value}")
+                click.echo(f"{name.ljust(width)}  {_cell(value)}", err=err)
     elif shown:
-        _table(shown)
+        click.echo("\n".join(_table(shown)), err=err)
 
 
-def _table(rows: Sequence[Mapping[str, Any]]) -> None:
-    fields = list(rows[0])
-    table = [fields, *([_cell(row[field]) for field in fields] for row in rows)]
-    widths = [max(len(line[column]) for line in table) for column in range(len(fields))]
-    for line in table:
-        cells = (cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True))
-        click.echo("  ".join((line[0].ljust(widths[0]), *cells)))
+def _table(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Lines with names to the left, numbers to the right."""
+    columns = []
+    for field in rows[0]:
+        cells = [_cell(row[field]) for row in rows]
+        width = max(map(len, (field, *cells)))
+        to_the_right = all(cell[:1] in _NUMBERS for cell in cells)
+        pad = str.rjust if to_the_right else str.ljust
+        columns.append([pad(cell, width) for cell in (field, *cells)])
+    return ("  ".join(line).rstrip() for line in zip(*columns, strict=True))
 
 
 def _cell(value: Any) -> str:
-    return "" if value is None else str(value)
+    if value is None:
+        return ""
+    return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)

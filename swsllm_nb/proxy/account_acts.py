@@ -43,6 +43,9 @@ class AccountActs(Acts):
         account = await self._one(usable, "add_account", act)
         return Credentials(account, password, key)
 
+    async def account(self, name: str) -> Account:
+        return await self.store.read(lambda: accounts.named(name))
+
     async def accounts(self) -> list[Account]:
         return await self.store.accounts()
 
@@ -152,7 +155,7 @@ class AccountActs(Acts):
         def act(name: str) -> Work[Account]:
             account = yield from accounts.find_present(name)
             yield from own.set_password(account.id, hashes[name], initial=True)
-            return account
+            return (yield from accounts.find(name))
 
         done = await self._each(names, "reset_password", act)
         return [

@@ -29,6 +29,7 @@ __all__ = [
     "find_present",
     "grant",
     "insert_account",
+    "named",
     "new_key",
     "revoke_keys",
     "set_enabled",
@@ -93,7 +94,12 @@ def all_accounts() -> Work[list[Account]]:
 
 def find(name: str) -> Work[Account]:
     """The account of that name, locked until the transaction ends; also one that was deleted."""
-    rows = yield ask(f"SELECT {ACCOUNT} FROM accounts WHERE name = $1 FOR UPDATE", name)
+    return (yield from named(name, lock="FOR UPDATE"))
+
+
+def named(name: str, lock: str = "") -> Work[Account]:
+    """The account of that name, as it is read; also one that was deleted."""
+    rows = yield ask(f"SELECT {ACCOUNT} FROM accounts WHERE name = $1 {lock}", name)
     if not rows:
         raise ValueError(
             f"There is no account {name!r}. 'swsllm account list' shows those there are."

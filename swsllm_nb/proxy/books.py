@@ -11,7 +11,7 @@ from swsllm_nb.proxy.daily import unlike_the_ledger
 from swsllm_nb.proxy.work import Row, Work, ask
 from swsllm_nb.wire import Usage
 
-__all__ = ["Check", "UsagePage", "check", "course_sums", "differences", "usage"]
+__all__ = ["Check", "UsagePage", "check", "course_sums", "differences", "public_row", "usage"]
 
 _PAGE_ROWS = 10_000
 
@@ -59,7 +59,7 @@ def usage(
     rows = yield ask(_USAGE, account_id, after, request_id, since, until, limit + 1)
     shown = rows[:limit]
     return UsagePage(
-        [_public_row(row) for row in shown], shown[-1]["id"] if len(rows) > limit else None
+        [public_row(row) for row in shown], shown[-1]["id"] if len(rows) > limit else None
     )
 
 
@@ -72,7 +72,7 @@ _USAGE = """
 """
 
 
-def _public_row(row: Row) -> dict[str, Any]:
+def public_row(row: Row) -> dict[str, Any]:
     is_call = row["kind"] == "call"
     is_open = row["state"] == "held"
     amount = usd_text(row["amount_pico"])

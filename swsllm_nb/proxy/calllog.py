@@ -53,19 +53,19 @@ class CallLine(msgspec.Struct):
 class CallLog:
     """Gathers lines and writes them together, every 0.2 s and when it is closed.
 
-    ``count`` is shown each of them.
+    Whoever ``counts`` is shown each of them.
     """
 
-    def __init__(self, file: TextIO, count: Callable[[CallLine], None] | None = None) -> None:
+    def __init__(self, file: TextIO, *counts: Callable[[CallLine], None]) -> None:
         self._file = file
-        self._count = count
+        self._counts = counts
         self._lines = bytearray()
         self._encoder = msgspec.json.Encoder()
         self._flushing: asyncio.TimerHandle | None = None
 
     def write(self, line: CallLine) -> None:
-        if self._count is not None:
-            self._count(line)
+        for count in self._counts:
+            count(line)
         self._lines += self._encoder.encode(line)
         self._lines += b"\n"
         if self._flushing is None:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from swsllm_nb.catalogue import Row, overlaid
 from swsllm_nb.proxy import words
-from swsllm_nb.proxy.accounts import find
+from swsllm_nb.proxy.accounts import named
 from swsllm_nb.proxy.acts import Acts
 from swsllm_nb.proxy.audit import Entry, entries, note
 from swsllm_nb.proxy.course import (
@@ -67,13 +67,15 @@ class CourseActs(Acts):
         def act() -> Work[Course]:
             if not changes:
                 raise ValueError("Nothing to change was stated of the course.")
-            if changes.get("default_models"):
-                names = [name.strip() for name in str(changes["default_models"]).split(",")]
-                changes["default_models"] = json.dumps((yield from known_models(names)))
-            changed = yield from set_course(changes)
+            stated, told = dict(changes), dict[str, Any](changes)
+            if stated.get("default_models"):
+                names = [name.strip() for name in str(stated["default_models"]).split(",")]
+                told["default_models"] = yield from known_models(names)
+                stated["default_models"] = json.dumps(told["default_models"])
+            changed = yield from set_course(stated)
             if changed.begins and changed.ends and changed.begins > changed.ends:
                 raise ValueError(f"No day is from {changed.begins} on and until {changed.ends}.")
-            yield from note(self.author, "set_course", **changes)
+            yield from note(self.author, "set_course", **told)
             return changed
 
         return await self.store.write(act)
@@ -139,7 +141,7 @@ class CourseActs(Acts):
         """The trail, newest first; ``before`` is the id of the last entry seen already."""
 
         def read() -> Work[list[Entry]]:
-            account_id = None if account is None else (yield from find(account)).id
+            account_id = None if account is None else (yield from named(account)).id
             return (yield from entries(before=before, account_id=account_id, limit=limit))
 
         return await self.store.read(read)

@@ -212,7 +212,7 @@ _PAGE = Migration(
         "CREATE INDEX audit_by_account ON audit (account_id, id)",
         """
         CREATE TABLE refusals (
-            account_id $int NOT NULL REFERENCES accounts (id),
+            account_id $int NOT NULL,
             hour TEXT NOT NULL,
             code TEXT NOT NULL,
             model TEXT NOT NULL,
@@ -233,7 +233,7 @@ _PAGE = Migration(
             PRIMARY KEY (day, account_id, model)
         ) $strict
         """,
-        "CREATE INDEX daily_by_account ON daily (account_id, day)",
+        "CREATE INDEX daily_by_account ON daily (account_id, day, amount_pico)",
         """
         CREATE TABLE course_daily (
             day TEXT NOT NULL,
@@ -248,7 +248,14 @@ _PAGE = Migration(
         """
         CREATE INDEX ledger_grants ON ledger (account_id, at, amount_pico) WHERE kind = 'grant'
         """,
-        "CREATE INDEX ledger_unconfirmed ON ledger (account_id, id) WHERE state = 'unconfirmed'",
+        """
+        CREATE INDEX ledger_unconfirmed ON ledger (account_id, id, amount_pico)
+            WHERE state = 'unconfirmed'
+        """,
+        """
+        CREATE INDEX ledger_carried ON ledger (account_id)
+            WHERE kind = 'adjustment' AND adjusts_id IS NULL
+        """,
         "CREATE INDEX refusals_by_hour ON refusals (hour)",
         """
         CREATE TABLE pending (
@@ -268,8 +275,8 @@ MIGRATIONS: Final = (_FIRST_LIGHT, _LIMITS, _PAGE)
 ``course.begins`` and ``ends`` are days, ``default_models`` is JSON (or NULL for all), and up to row
 ``summed_up_to_id`` every row of the ledger is closed for good and summed up: calls and adjustments
 by UTC day, account and model in ``daily``, and of all accounts together in ``course_daily`` (the
-model is '' where an adjustment names no call). ``daily`` has no foreign key: its check would lock
-accounts, and calls would wait for the sums.
+model is '' where an adjustment names no call). ``daily`` and ``refusals`` have no foreign key: its
+check would lock accounts, and calls would wait for the sums.
 ``pending`` are acts that staff were asked about and did not confirm yet, for an hour at most.
 ``sign_in_failures.subject`` is a keyed hash of a name or an address. ``refusals`` counts what was
 refused to an account, by UTC hour.

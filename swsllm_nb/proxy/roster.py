@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
+from unicodedata import normalize
 
 from swsllm_nb.proxy import words
 from swsllm_nb.proxy.accounts import Person
@@ -131,7 +132,7 @@ def _delimiter(lines: Sequence[str]) -> str:
 
 def _bare(column: str) -> str:
     """A heading without what different exports write differently: ``E-Mail-Adresse``."""
-    return "".join(filter(str.isalpha, column.casefold()))
+    return "".join(filter(str.isalpha, normalize("NFC", column).casefold()))
 
 
 def _fields(heading: Sequence[str]) -> list[str | None]:
@@ -164,7 +165,7 @@ def _entry(
 ) -> RosterEntry:
     cells = {field: cell.strip() for field, cell in zip(fields, row, strict=False) if field}
     # Where a list has no names for accounts, what stands before the @ is the university's.
-    name = cells.get("name") or cells.get("email", "").partition("@")[0]
+    name = cells["name"] if "name" in cells else cells.get("email", "").partition("@")[0]
     shown = name[:100] if name.isprintable() else ascii(name)[:100]
     try:
         if len(row) != len(fields):

@@ -20,7 +20,7 @@ __all__ = ["Outcome", "RosterActs", "RosterLine", "RosterReport"]
 
 Outcome = Literal["added", "kept", "changed", "refused"]
 
-_BATCH = 50
+_BATCH = 25
 """Accounts of one transaction: calls wait for no longer than a few milliseconds."""
 
 

@@ -15,10 +15,12 @@ import uvicorn
 from swsllm_nb.proxy.app import create_app
 from swsllm_nb.proxy.asgi import App
 from swsllm_nb.proxy.calllog import CallLog
+from swsllm_nb.proxy.chores import chores
 from swsllm_nb.proxy.course import model_rows
 from swsllm_nb.proxy.http import BoundedProtocol
 from swsllm_nb.proxy.offer import Offer
 from swsllm_nb.proxy.office import check_secret
+from swsllm_nb.proxy.refused import Refused
 from swsllm_nb.proxy.settings import PRACTICE, Settings
 from swsllm_nb.proxy.store import Store, database_at
 from swsllm_nb.proxy.upstream import TOTAL_TIMEOUT_SECONDS, HttpUpstream
@@ -179,10 +181,14 @@ async def serve(
     async with Store(database_at(settings.folder, settings.database)) as store:
         await check_secret(store, settings.secret)
         metrics = _metrics(store, metrics_listening)
-        log = CallLog(sys.stderr, metrics.count if metrics else None)
-        async with proxy_server(
-            settings, store, listening, grace_seconds=grace_seconds, log=log, metrics=metrics
-        ) as server:
+        refused = Refused()
+        log = CallLog(sys.stderr, refused.count, *([metrics.count] if metrics else ()))
+        async with (
+            chores(store, refused),
+            proxy_server(
+                settings, store, listening, grace_seconds=grace_seconds, log=log, metrics=metrics
+            ) as server,
+        ):
             signals.watch(server)
             await server.run()
 

@@ -25,11 +25,15 @@ __all__ = [
     "read_address",
     "read_secret",
     "read_upstreams",
+    "require_secret",
+    "secret_places",
 ]
 
 _PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+", re.ASCII)
 _NAMED = re.compile(r"([A-Za-z][A-Za-z0-9_-]{0,39})=(.*)", re.DOTALL)
 _KEY_VARIABLE = "SWSLLM_UPSTREAM_KEY"
+_SECRET_VARIABLE = "SWSLLM_SECRET"
+_SECRET_NAME = "secret"
 _IN_A_FILE = "_FILE"
 
 
@@ -220,11 +224,39 @@ def read_secret(folder: Path, environ: Mapping[str, str] = os.environ) -> Secret
 
     Raises ValueError for a damaged one.
     """
-    stated = _secret_text("SWSLLM_SECRET", environ)
+    stated = _secret_text(_SECRET_VARIABLE, environ)
     if stated is not None:
         return Secret.of_text(stated)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return Secret.kept_in(folder / "secret")
+    return Secret.kept_in(folder / _SECRET_NAME)
+
+
+def require_secret(folder: Path, environ: Mapping[str, str] = os.environ) -> None:
+    """Raises ValueError where ``read_secret`` would make a new one."""
+    if _secret_text(_SECRET_VARIABLE, environ) is None and not (folder / _SECRET_NAME).exists():
+        raise ValueError(
+            f"There is no secret in {folder}, and with a new one no key of any student would work. "
+            f"Put the course's own there, as {folder / _SECRET_NAME}, or set {_SECRET_VARIABLE}."
+        )
+
+
+@dataclass(frozen=True)
+class SecretPlaces:
+    """Which variables hold a secret, and which files they name instead."""
+
+    variables: tuple[str, ...]
+    files: tuple[Path, ...]
+
+
+def secret_places(environ: Mapping[str, str]) -> SecretPlaces:
+    """Where secrets are handed to this process, beside the folder."""
+    ours = (_SECRET_VARIABLE, _KEY_VARIABLE, "PGPASSWORD")
+    named = {name: text for name, text in environ.items() if name.startswith(ours) and text}
+    in_files = {name for name in named if name.endswith(_IN_A_FILE)}
+    files = [named[name] for name in sorted(in_files)]
+    if environ.get("PGPASSFILE"):
+        files.append(environ["PGPASSFILE"])
+    return SecretPlaces(tuple(sorted(named.keys() - in_files)), tuple(map(Path, files)))
 
 
 def _secret_text(variable: str, environ: Mapping[str, str]) -> str | None:

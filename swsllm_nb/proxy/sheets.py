@@ -4,6 +4,7 @@ A name from a roster may be a formula, and a spreadsheet runs formulas of files 
 https://owasp.org/www-community/attacks/CSV_Injection
 """
 
+import codecs
 import csv
 import io
 import re
@@ -13,7 +14,7 @@ from typing import Literal, TypeAlias
 
 from swsllm_nb.money import usd_text
 
-__all__ = ["Cell", "Dollars", "sheet"]
+__all__ = ["Cell", "Dollars", "sheet", "sheet_rows"]
 
 
 class Dollars(int):
@@ -36,13 +37,17 @@ def sheet(
     sign that begins one. German sheets have semicolons and decimal commas: a German spreadsheet
     reads 1.25 as a day in January.
     """
+    return codecs.BOM_UTF8 + sheet_rows([header], language) + sheet_rows(rows, language)
+
+
+def sheet_rows(rows: Iterable[Sequence[Cell]], language: Literal["en", "de"] = "en") -> bytes:
+    """Rows to follow a sheet's others, where it is too long to be made at once."""
     page = io.StringIO()
     german = language == "de"
     writer = csv.writer(page, delimiter=";" if german else ",", lineterminator="\r\n")
-    writer.writerow([_harmless(name) for name in header])
     for row in rows:
         writer.writerow([_written(cell, german) for cell in row])
-    return page.getvalue().encode("utf-8-sig")
+    return page.getvalue().encode()
 
 
 def _written(cell: Cell, german: bool) -> str:

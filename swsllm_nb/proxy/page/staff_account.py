@@ -5,17 +5,23 @@ from functools import partial
 from typing import Final
 
 from swsllm_nb.proxy.listing import Listed, listed_account
-from swsllm_nb.proxy.page.staff_desk import office_of, said, sheet_answer
+from swsllm_nb.proxy.offer import utc_today
+from swsllm_nb.proxy.page.charts import burn_down
+from swsllm_nb.proxy.page.staff_desk import details_of, office_of, said, sheet_answer
 from swsllm_nb.proxy.page.staff_forms import changed_fields
+from swsllm_nb.proxy.page.student import last_day_of
 from swsllm_nb.proxy.page.visit import Response, Visit
-from swsllm_nb.proxy.receipts import Receipt, Wanted, burn_down, receipts, spend_by_model
+from swsllm_nb.proxy.receipts import Receipt, Wanted, receipts, spend_by_model
+from swsllm_nb.proxy.receipts import burn_down as days_of_account
+from swsllm_nb.proxy.refused import refusals_of
 from swsllm_nb.proxy.sheets import Cell, Dollars
 from swsllm_nb.proxy.work import Work, ask
 
 __all__ = ["account", "credit", "edit", "ledger_sheet"]
 
-_ROWS: Final = 50
+_ROWS: Final = 30
 _TRAIL_ROWS: Final = 20
+_REFUSALS: Final = 30
 _SHEET_ROWS: Final = 100_000
 _FIELDS: Final = ("name", "full_name", "email")
 _STATUSES: Final = ("settled", "unconfirmed", "held", "released", "grant", "adjustment")
@@ -76,7 +82,7 @@ async def _page(
     status, before_id = visit.query.get("status", ""), _number(visit.query.get("before", ""))
     wanted = Wanted(status=status if status in _STATUSES else None)
     page = await read(partial(receipts, account_id, wanted, before_id=before_id, limit=_ROWS))
-    office = office_of(visit)
+    trail = await office_of(visit).audit(account=listed.account.name, limit=_TRAIL_ROWS)
     return visit.page(
         "staff/account.html",
         400 if trouble else 200,
@@ -85,12 +91,16 @@ async def _page(
         was={"name": listed.account.name, "full_name": listed.full_name, "email": listed.email},
         typed=typed or {},
         ledger=page,
-        status=wanted.status or "",
+        only=wanted.status or "",
         statuses=_STATUSES,
         first_page=before_id is None,
-        days=await read(partial(burn_down, account_id)),
+        chart=burn_down(
+            await read(partial(days_of_account, account_id)),
+            last_day_of(listed.account),
+            utc_today(),
+        ),
         models=await read(partial(spend_by_model, account_id)),
-        refused=[],
+        refused=await read(partial(refusals_of, account_id, limit=_REFUSALS)),
         entries=[(entry, details_of(entry)) for entry in trail],
         trouble=trouble,
     )
@@ -119,6 +129,6 @@ def _row(receipt: Receipt) -> tuple[Cell, ...]:
     usage = receipt.usage
     return (
         receipt.at, receipt.status, receipt.model, receipt.request_id,
-        usage and usage.prompt_tokens, usage and usage.completion_tokens,
+        usage.prompt_tokens if usage else None, usage.completion_tokens if usage else None,
         Dollars(receipt.amount_pico), receipt.reason, receipt.author,
     )  # fmt: skip

@@ -5,6 +5,7 @@ from typing import Final
 
 from swsllm_nb.proxy.offer import utc_today
 from swsllm_nb.proxy.overview import CourseOverview, ModelDay, course_overview
+from swsllm_nb.proxy.page.charts import burn_down
 from swsllm_nb.proxy.page.stacks import DailySpend, Stacks, stacked
 from swsllm_nb.proxy.page.staff_desk import sheet_answer
 from swsllm_nb.proxy.page.visit import Response, Visit
@@ -24,6 +25,7 @@ async def overview(visit: Visit) -> Response:
         "staff/class.html",
         seen=seen,
         names_shown=_NAMES_SHOWN,
+        chart=burn_down(seen.days, _last_day(visit), utc_today()),
         picture=_picture(seen.by_model),
         models=_by_model(seen),
         recent=[day for day in reversed(seen.by_model) if day.day >= since],
@@ -60,6 +62,10 @@ def _by_model(seen: CourseOverview) -> list[tuple[str, int, int]]:
         sums[one.model] = (calls + one.calls, pico + one.amount_pico)
     ranked = sorted(sums.items(), key=lambda item: -item[1][1])
     return [(model, calls, pico) for model, (calls, pico) in ranked]
+
+
+def _last_day(visit: Visit) -> date | None:
+    return _day(visit.course.ends) if visit.course.ends else None
 
 
 def _day(text: str) -> date:

@@ -1,12 +1,12 @@
 """What holds for the course as a whole, and the trail of what staff did."""
 
 import json
-from typing import Any, Final
+from typing import Final
 
 from swsllm_nb.money import usd_text
 from swsllm_nb.proxy.audit import Entry
 from swsllm_nb.proxy.course import Course
-from swsllm_nb.proxy.page.staff_desk import office_of, said, sheet_answer
+from swsllm_nb.proxy.page.staff_desk import amount, details_of, office_of, said, sheet_answer
 from swsllm_nb.proxy.page.staff_forms import changed_fields
 from swsllm_nb.proxy.page.visit import Response, Visit
 from swsllm_nb.proxy.sheets import Cell
@@ -28,6 +28,8 @@ async def course_page(visit: Visit) -> Response:
     models = ",".join(visit.fields("model")) if visit.field("which_models") == "these" else ""
     if models != visit.field("was.default_models"):
         changes["default_models"] = models
+    for name in changes.keys() & {"default_budget_usd", "cap_usd"}:
+        changes[name] = amount(visit, name)
     if not changes:
         return visit.redirect("/staff/course", visit.say("Nothing was changed."))
     try:
@@ -73,7 +75,7 @@ async def trail(visit: Visit) -> Response:
     entries = await office_of(visit).audit(before=after_id, limit=_TRAIL_ROWS + 1)
     shown = entries[:_TRAIL_ROWS]
     older = f"?before={shown[-1].id}" if len(entries) > _TRAIL_ROWS else None
-    told = [(entry, _details(entry.details)) for entry in shown]
+    told = [(entry, details_of(entry)) for entry in shown]
     return visit.page("staff/trail.html", entries=told, older=older, newest=after_id is None)
 
 
@@ -86,8 +88,3 @@ async def trail_sheet(visit: Visit) -> Response:
 def _row(entry: Entry) -> tuple[Cell, ...]:
     details = json.dumps(entry.details, ensure_ascii=False)
     return (entry.at, entry.author, entry.act, entry.account, details)
-
-
-def _details(details: Any) -> str:
-    """Details in a line: names of fields as they are, since what they say is data."""
-    return ", ".join(f"{name}: {value}" for name, value in details.items())
