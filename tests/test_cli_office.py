@@ -44,7 +44,10 @@ class Prompt:
 
 @pytest.fixture
 def prompt(tmp_path: Path) -> Prompt:
-    return Prompt(tmp_path / "course")
+    """A new course."""
+    sat_down = Prompt(tmp_path / "course")
+    sat_down.told("migrate")
+    return sat_down
 
 
 @pytest.fixture
@@ -78,6 +81,14 @@ def test_a_roster_is_tried_imported_and_imported_again(prompt: Prompt) -> None:
         ("refused", None),
     ]
     assert prompt.told("account", "show", "ada")["full_name"] == "Ada Lovelace"
+
+
+def test_no_course_is_made_by_a_mistyped_folder(tmp_path: Path) -> None:
+    lost = Prompt(tmp_path / "corse")
+    path = str(roster(lost, ROSTER))
+    for words in (["account", "import", path, "--dry-run"], ["audit"], ["usage", "export"]):
+        assert "no course" in lost.fault(*words)
+    assert not lost.folder.exists()
 
 
 def roster(prompt: Prompt, text: str) -> Path:

@@ -56,7 +56,7 @@ def course_set(place: Place, as_json: bool, **words: str | None) -> None:
     Days, models and the default budget are what new accounts are given. Those there are keep
     theirs: 'swsllm account limit --all' changes them.
     """
-    show(_told(place.in_office(lambda office: office.set_course(**words), create=True)), as_json)
+    show(_told(place.in_office(lambda office: office.set_course(**words))), as_json)
 
 
 def _told(described: "Course") -> dict[str, Any]:
