@@ -8,11 +8,11 @@ from typing import Any
 
 import httpx2
 
-from swsllm_nb.proxy import staff
 from swsllm_nb.proxy.app import create_app
 from swsllm_nb.proxy.asgi import App
 from swsllm_nb.proxy.auth import Secret
 from swsllm_nb.proxy.offer import Offer
+from swsllm_nb.proxy.office import Office
 from swsllm_nb.proxy.store import Store, database_at
 from swsllm_nb.proxy.upstream import HttpUpstream
 from swsllm_nb.proxy.upstreams import Upstreams
@@ -28,6 +28,7 @@ class Course:
     app: App
     key: str
     store: Store
+    password: str
 
     def client(self) -> httpx2.AsyncClient:
         """A client with that key, without a socket in between."""
@@ -43,7 +44,7 @@ async def course(folder: Path, base_url: str, **options: Any) -> AsyncIterator[C
     """A course in a folder over the upstream at a base URL; ``options`` go to ``create_app``."""
     upstream = HttpUpstream(base_url, "sk-upstream", read_timeout_seconds=READ_SECONDS)
     async with upstream, Store(database_at(folder, None)) as store:
-        made = await staff.add_account(store, SECRET, "ada", "5.00", author="a test")
+        made = await Office(store, SECRET, "a test").add_account("ada", "5.00")
         told = {"offer": Offer(ages=False), **options}
         app = create_app(store=store, upstreams=Upstreams((upstream,)), secret=SECRET, **told)
-        yield Course(app, made.key, store)
+        yield Course(app, made.key, store, made.password)

@@ -14,8 +14,9 @@ import pytest
 from postgres import database_of_its_own
 from proxies import RunningProxy, running_proxy
 
-from swsllm_nb.proxy import accounts, staff
+from swsllm_nb.proxy import accounts
 from swsllm_nb.proxy.auth import Secret
+from swsllm_nb.proxy.office import Office
 from swsllm_nb.proxy.sqlite import DATABASE_NAME
 from swsllm_nb.proxy.store import Store, database_at
 
@@ -59,7 +60,7 @@ class Fleet:
 
         async def run() -> str:
             async with self.store() as store:
-                added = await staff.add_account(store, secret(), name, budget_usd, author="a test")
+                added = await Office(store, secret(), "a test").add_account(name, budget_usd)
                 await store.write(lambda: accounts.set_limits(name, WIDE))
                 return added.key
 

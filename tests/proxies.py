@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from swsllm_nb.catalogue import packaged_rows
-from swsllm_nb.proxy import accounts, books, staff
+from swsllm_nb.proxy import books, course
+from swsllm_nb.proxy.office import Credentials, Office
 from swsllm_nb.proxy.settings import read_secret
 from swsllm_nb.proxy.store import Store, database_at
 from swsllm_nb.proxy.work import Work, ask
@@ -40,11 +41,9 @@ class RunningProxy:
     process: subprocess.Popen[str]
     database: str | None = None
 
-    def add_account(self, name: str, budget_usd: str = "5.00") -> staff.Credentials:
+    def add_account(self, name: str, budget_usd: str = "5.00") -> Credentials:
         secret = read_secret(self.folder, {})
-        return self.ask(
-            lambda store: staff.add_account(store, secret, name, budget_usd, author="a test")
-        )
+        return self.ask(lambda store: Office(store, secret, "a test").add_account(name, budget_usd))
 
     def ask(self, question: Callable[[Store], Coroutine[Any, Any, Result]]) -> Result:
         """Ask the store as a second process on the same database would."""
@@ -126,9 +125,9 @@ async def _keep_models_alive(folder: Path, database: str | None) -> None:
     """As staff may: the tests' upstreams serve the course's models after their last day too."""
     rows = {name: {**row, "shutdown_date": None} for name, row in packaged_rows().items()}
     async with Store(database_at(folder, database)) as store:
-        known = await store.read(accounts.model_rows)
+        known = await store.read(course.model_rows)
         for name in rows.keys() - known:
-            await store.write(partial(accounts.set_model_row, name, rows[name], "a test"))
+            await store.write(partial(course.set_model_row, name, rows[name], "a test"))
 
 
 def end(process: subprocess.Popen[str]) -> None:
@@ -153,3 +152,10 @@ def wait_until_ready(base_url: str, process: subprocess.Popen[str]) -> None:
         except urllib.error.URLError:
             assert time.monotonic() < deadline, "the proxy was not ready in time"
             time.sleep(0.02)
+
+
+def workers_of(proxy: RunningProxy) -> list[int]:
+    """The process ids of a parent's workers (a helper process of Python's is none)."""
+    children = Path(f"/proc/{proxy.process.pid}/task/{proxy.process.pid}/children").read_text()
+    commands = {pid: Path(f"/proc/{pid}/cmdline").read_bytes() for pid in children.split()}
+    return [int(pid) for pid, command in commands.items() if b"spawn_main" in command]

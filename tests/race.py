@@ -13,8 +13,9 @@ from billing import ENDINGS, PICO_PER_TOKEN, BillingUpstream, Ending
 from fleets import Fleet, secret
 
 from swsllm_nb.money import usd_text
-from swsllm_nb.proxy import books, staff
+from swsllm_nb.proxy import books
 from swsllm_nb.proxy.errors import StoreUnavailable
+from swsllm_nb.proxy.office import Office
 from swsllm_nb.proxy.store import Store
 from swsllm_nb.proxy.work import Row, Work, ask
 from swsllm_nb.tokens import o200k_base
@@ -120,12 +121,14 @@ class Race:
     async def top_up(self, store: Store) -> None:
         sent_at = now()
         amount_usd = usd_text(self.budgets[0][2])
-        await staff.grant(store, self.account, amount_usd, "in time", author="a test")
+        office = Office(store, secret(), "a test")
+        (done,) = await office.grant([self.account], amount_usd, "in time")
+        assert done.account, done.sentence
         await self._note_budget(store, sent_at)
 
     async def change_key(self, store: Store) -> None:
         self.old_keys.append(self.key)
-        self.key = await staff.renew_key(store, secret(), self.account)
+        self.key = await Office(store, secret(), "a test").renew_key(self.account)
 
     async def _client(self, session: aiohttp.ClientSession, waiting: list[Call]) -> None:
         while waiting:

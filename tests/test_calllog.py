@@ -49,7 +49,8 @@ def test_a_call_leaves_one_line_that_tells_all_of_it(tmp_path: Path, stream: boo
         await client.get("/models")
 
     (line,) = lines_of(tmp_path, act)
-    assert 0 < line.pop("first_byte_seconds") <= line.pop("seconds")
+    first_byte_seconds = line.pop("first_byte_seconds")
+    assert 0 < line.pop("upstream_seconds") <= first_byte_seconds <= line.pop("seconds")
     assert datetime.fromisoformat(line.pop("at")).tzinfo == UTC
     hold_usd = line.pop("hold_usd")
     assert float(hold_usd) > 0

@@ -24,7 +24,7 @@ from stores import account_named
 from swsllm_nb.catalogue import default_catalogue, packaged_rows
 from swsllm_nb.money import pico_from_usd
 from swsllm_nb.pricing import cost
-from swsllm_nb.proxy import accounts
+from swsllm_nb.proxy.course import set_model_row
 from swsllm_nb.proxy.store import Store, database_at
 from swsllm_nb.wire import Usage
 
@@ -432,7 +432,7 @@ def test_a_model_that_has_shut_down_answers_with_its_successors_name(
 
     async def keep_its_last_day() -> None:
         async with Store(database_at(tmp_path, None)) as store:
-            await store.write(lambda: accounts.set_model_row(gone["id"], gone, "a test"))
+            await store.write(lambda: set_model_row(gone["id"], gone, "a test"))
 
     asyncio.run(keep_its_last_day())
     with running_proxy(tmp_path, upstream=upstream.base_url) as proxy:

@@ -27,6 +27,7 @@ from swsllm_nb import pricing
 from swsllm_nb.pricing import Bound, Prices
 from swsllm_nb.proxy import accounts
 from swsllm_nb.proxy.accounts import Limits, NewKey
+from swsllm_nb.proxy.course import set_course_cap
 from swsllm_nb.proxy.errors import (
     BudgetExhausted,
     BudgetReserved,
@@ -372,7 +373,7 @@ class Machine(RuleBasedStateMachine):
             "revoke": lambda: accounts.revoke_keys(purse.name),
             "disable": lambda: accounts.set_enabled(purse.name, False),
             "enable": lambda: accounts.set_enabled(purse.name, True),
-            "rename": lambda: accounts.rename(purse.name, new_name),
+            "rename": lambda: accounts.edit(purse.name, new_name=new_name),
             "delete": lambda: accounts.delete_account(purse.name),
         }
         if self.staff(purse, acts[act]):
@@ -416,7 +417,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(cap=st.none() | st.integers(0, 3000))
     def set_the_cap_of_the_course(self, cap: int | None) -> None:
-        self.office.do(self.office.stores[1].write(lambda: accounts.set_course_cap(cap)))
+        self.office.do(self.office.stores[1].write(lambda: set_course_cap(cap)))
         self.course.cap = cap
 
     # What must hold after each of them

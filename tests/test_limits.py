@@ -105,7 +105,8 @@ def asking(bound: Bound) -> Intent:
     account = Account(
         id=1, name="ada", enabled=True, budget_pico=0, spend_pico=0, reserved_pico=0, in_flight=0,
         in_flight_limit=8, per_minute_limit=120, valid_from=None, valid_until=None,
-        allowed_models=None, created_at="", deleted_at=None,
+        allowed_models=None, created_at="", deleted_at=None, full_name="", email="",
+        password_is_initial=True, language=None,
     )  # fmt: skip
     return replace(intent(KeyHolder(1, account), 1, 1), bound=bound)
 

@@ -1,11 +1,18 @@
 """Upstreams as they are told at the prompt, and which key goes to which of them."""
 
+import os
+from pathlib import Path
+
 import pytest
 
+from swsllm_nb.proxy.auth import Secret
 from swsllm_nb.proxy.settings import (
     PRACTICE,
     UpstreamAddress,
     checked_database,
+    checked_prefix,
+    checked_public_url,
+    read_secret,
     read_upstreams,
 )
 
@@ -81,3 +88,59 @@ def test_a_password_that_breaks_its_address_is_not_shown(password: str) -> None:
 )
 def test_an_address_of_a_database_is_taken_as_it_is(url: str | None) -> None:
     assert checked_database(url) == url
+
+
+def test_a_key_may_lie_in_a_file_that_the_environment_names(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("sk-1\n")
+    (one,) = read_upstreams([OPENAI], {"SWSLLM_UPSTREAM_KEY_FILE": str(tmp_path / "key")})
+    assert one.key == "sk-1"
+    (tmp_path / "secret").write_text("1:of at least thirty-two characters\n")
+    in_file = read_secret(tmp_path / "none", {"SWSLLM_SECRET_FILE": str(tmp_path / "secret")})
+    assert in_file == Secret.of_text("1:of at least thirty-two characters")
+
+
+def test_a_secret_in_two_places_or_in_none_of_those_named_is_refused(tmp_path: Path) -> None:
+    for environ, sentence in (
+        ({"SWSLLM_UPSTREAM_KEY": "sk-1", "SWSLLM_UPSTREAM_KEY_FILE": "x"}, "keep one of them"),
+        ({"SWSLLM_UPSTREAM_KEY_FILE": str(tmp_path / "x")}, "cannot be read"),
+        ({"SWSLLM_UPSTREAM_KEY_FILE": os.devnull}, "is empty"),
+    ):
+        with pytest.raises(ValueError, match=sentence) as refused:
+            read_upstreams([OPENAI], environ)
+        assert "sk-1" not in str(refused.value)
+    with pytest.raises(ValueError, match="choose another name"):
+        read_upstreams([f"my-file={OPENAI}"], {})
+
+
+@pytest.mark.parametrize(
+    ("url", "checked"),
+    [
+        ("https://LLM.example.org/sws-llm-proxy/", "https://llm.example.org/sws-llm-proxy"),
+        ("http://127.0.0.1:8000", "http://127.0.0.1:8000"),
+        ("https://llm.example.org/a/b.c", "https://llm.example.org/a/b.c"),
+        (None, None),
+    ],
+)
+def test_a_public_url_has_no_slash_at_its_end(url: str | None, checked: str | None) -> None:
+    assert checked_public_url(url) == checked
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["llm.example.org", "ftp://a.example", "https://", "https://ada:pw@a.example", "https://a/?b",
+     "https://a/#b", "https://[::1", "https://a/b c", "https://a:99999/", "https://a/%2e"],
+)  # fmt: skip
+def test_what_is_no_public_url_is_refused_in_words(url: str) -> None:
+    with pytest.raises(ValueError, match=r"such as|must look like"):
+        checked_public_url(url)
+
+
+def test_the_prefix_is_the_path_of_the_public_url() -> None:
+    assert checked_prefix(None, "https://a.example/course") == "/course"
+    assert checked_prefix("/course/", "https://a.example/course") == "/course"
+    assert checked_prefix("/course/", None) == "/course"
+    assert checked_prefix(None, None) == ""
+    with pytest.raises(ValueError, match="is not the path '/course' of the public URL"):
+        checked_prefix("/curse", "https://a.example/course")
+    with pytest.raises(ValueError, match="must look like"):
+        checked_prefix("course", None)

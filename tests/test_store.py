@@ -14,6 +14,7 @@ from stores import KEY_HASH, Place, account_named, execute, intent, run
 from swsllm_nb.money import pico_from_usd
 from swsllm_nb.proxy import accounts, books, ledger, schema
 from swsllm_nb.proxy.accounts import Limits, NewAccount, NewKey
+from swsllm_nb.proxy.course import keep_secret_check, set_course_cap
 from swsllm_nb.proxy.errors import (
     BudgetExhausted,
     BudgetReserved,
@@ -23,6 +24,7 @@ from swsllm_nb.proxy.errors import (
     Unauthenticated,
 )
 from swsllm_nb.proxy.ledger import Outcome
+from swsllm_nb.proxy.migrations import Migration
 from swsllm_nb.proxy.store import KeyHolder, Store
 from swsllm_nb.proxy.work import Database, Work, ask
 from swsllm_nb.wire import Usage
@@ -163,7 +165,7 @@ def test_the_cap_of_the_course_holds_over_all_accounts_together(place: Place) ->
         await store.write(lambda: accounts.add_account(bob, "a test"))
         other = await store.key_holder(b"bob")
         assert other is not None
-        await store.write(lambda: accounts.set_course_cap(1200))
+        await store.write(lambda: set_course_cap(1200))
         calls = [
             store.reserve(intent(who, number, 50))
             for number, who in enumerate([holder, other] * 20)
@@ -177,7 +179,7 @@ def test_the_cap_of_the_course_holds_over_all_accounts_together(place: Place) ->
             await store.close_hold(hold, Outcome("settled", 50))
         with pytest.raises(BudgetExhausted, match="whole course"):
             await store.reserve(intent(holder, 101, 50))
-        await store.write(lambda: accounts.set_course_cap(None))
+        await store.write(lambda: set_course_cap(None))
         await store.reserve(intent(holder, 102, 50))
 
     run(place, act)
@@ -192,7 +194,7 @@ def test_accounts_that_call_at_once_do_not_break_the_cap_of_the_course(place: Pl
             other = await store.key_holder(bytes([number]))
             assert other is not None
             holders.append(other)
-        await store.write(lambda: accounts.set_course_cap(300))
+        await store.write(lambda: set_course_cap(300))
         calls = [store.reserve(intent(holders[at % 10], at, 100)) for at in range(40)]
         results = await asyncio.gather(*calls, return_exceptions=True)
         assert sum(isinstance(result, ledger.Hold) for result in results) == 3
@@ -213,14 +215,14 @@ def test_a_cap_that_is_lifted_while_a_call_waits_for_its_account_holds_it_no_mor
 ) -> None:
     async def act(store: Store, holder: KeyHolder) -> None:
         database: Any = store._database
-        await store.write(lambda: accounts.set_course_cap(1))
+        await store.write(lambda: set_course_cap(1))
         async with database._pool.acquire() as connection, connection.transaction():
             await connection.execute("SELECT id FROM accounts FOR UPDATE")
             call = asyncio.create_task(store.reserve(intent(holder, 1, 10)))
             async with asyncio.timeout(4):
                 while not await execute(store, "SELECT 1 FROM pg_locks WHERE NOT granted"):
                     await asyncio.sleep(0.01)
-            await store.write(lambda: accounts.set_course_cap(None))
+            await store.write(lambda: set_course_cap(None))
         assert (await call).hold_pico == 10
 
     run(Place(tmp_path, fresh_database()), act)
@@ -258,9 +260,9 @@ def test_a_deleted_account_leaves_its_ledger_and_no_name(place: Place) -> None:
             await store.write(lambda: accounts.new_key(gone.name, NewKey(b"2", "sws-2")))
         again = NewAccount("ada", 5, "", NewKey(b"again", "sws-ada1"))
         await store.write(lambda: accounts.add_account(again, "a test"))
-        await store.write(lambda: accounts.rename("ada", "grace"))
+        await store.write(lambda: accounts.edit("ada", new_name="grace"))
         with pytest.raises(ValueError, match="already"):
-            await store.write(lambda: accounts.rename("grace", gone.name))
+            await store.write(lambda: accounts.edit("grace", new_name=gone.name))
 
     run(place, act)
 
@@ -552,7 +554,7 @@ def test_the_check_finds_a_sum_that_is_off_and_a_cost_that_is_not_its_usage(plac
 def test_the_secret_of_a_course_is_recognised(place: Place) -> None:
     async def act(store: Store, _: KeyHolder) -> None:
         for check, known in ((b"one", True), (b"one", True), (b"two", False)):
-            assert (await store.write(lambda c=check: accounts.keep_secret_check(c))) is known  # type: ignore[misc]
+            assert (await store.write(lambda c=check: keep_secret_check(c))) is known  # type: ignore[misc]
 
     run(place, act)
 
@@ -560,7 +562,7 @@ def test_the_secret_of_a_course_is_recognised(place: Place) -> None:
 async def _as_first_released(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """A database of version 1, with an account, an open hold and a settled call."""
     with monkeypatch.context() as old:
-        old.setattr(schema, "_MIGRATIONS", schema._MIGRATIONS[:1])
+        old.setattr(schema, "MIGRATIONS", schema.MIGRATIONS[:1])
         old.setattr(schema, "NEWEST", 1)
         old.setattr(schema, "differences", _nothing)
         await place.database().migrate(rehearse=False)
@@ -656,8 +658,8 @@ def test_a_migration_after_which_the_books_would_not_add_up_changes_nothing(
 def test_a_migration_may_take_longer_than_a_call(
     fresh_database: Callable[[], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    long = schema._Migration(("SELECT pg_sleep(1.5)",))
-    monkeypatch.setattr(schema, "_MIGRATIONS", (*schema._MIGRATIONS, long))
+    long = Migration(("SELECT pg_sleep(1.5)",))
+    monkeypatch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, long))
     monkeypatch.setattr(schema, "NEWEST", schema.NEWEST + 1)
     monkeypatch.setattr("swsllm_nb.proxy.postgres._PATIENCE_SECONDS", 1)
 

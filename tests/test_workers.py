@@ -14,16 +14,9 @@ from urllib.parse import urlsplit
 import pytest
 from openai import OpenAI
 from postgres import execute
-from proxies import RunningProxy, clean_environment, running_proxy
+from proxies import RunningProxy, clean_environment, running_proxy, workers_of
 
 FreshDatabase = Callable[[], str]
-
-
-def workers_of(proxy: RunningProxy) -> list[int]:
-    """The process ids of a parent's workers (a helper process of Python's is none)."""
-    children = Path(f"/proc/{proxy.process.pid}/task/{proxy.process.pid}/children").read_text()
-    commands = {pid: Path(f"/proc/{pid}/cmdline").read_bytes() for pid in children.split()}
-    return [int(pid) for pid, command in commands.items() if b"spawn_main" in command]
 
 
 def ask(proxy: RunningProxy, key: str) -> str | None:

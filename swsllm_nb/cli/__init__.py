@@ -4,7 +4,18 @@ import sys
 
 import click
 
-from swsllm_nb.cli import accounts, course, serving
+from swsllm_nb.cli import (
+    accounts,
+    budgets,
+    course,
+    doctor,
+    models,
+    rosters,
+    running,
+    serving,
+    staff,
+    usage,
+)
 
 __all__ = ["main"]
 
@@ -31,7 +42,10 @@ def commands() -> None:
 
 
 for _command in (
-    serving.lab, serving.serve, serving.migrate, accounts.account, accounts.budget, accounts.key,
-    course.course, course.model, course.ledger,
+    serving.lab, serving.serve, serving.migrate, accounts.account, budgets.budget, budgets.key,
+    usage.usage, models.model, course.course, course.ledger, staff.staff, staff.audit,
+    running.backup, running.restore, running.deploy, doctor.doctor,
 ):  # fmt: skip
     commands.add_command(_command)
+for _command in (rosters.account_import, rosters.account_password):
+    accounts.account.add_command(_command)

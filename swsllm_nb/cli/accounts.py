@@ -1,18 +1,13 @@
-"""``swsllm account``, ``swsllm budget`` and ``swsllm key``."""
+"""``swsllm account``."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from swsllm_nb.cli.place import Place, author, json_option, place_options, show
+from swsllm_nb.cli.place import Place, json_option, place_options, show
+from swsllm_nb.cli.selection import Selection, act_on, public, selection, show_done
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from swsllm_nb.proxy.standing import Account
-    from swsllm_nb.proxy.work import Work
-
-__all__ = ["account", "budget", "key"]
+__all__ = ["account"]
 
 
 @click.group()
@@ -20,20 +15,22 @@ def account() -> None:
     """Students' accounts."""
 
 
-@account.command("add")
+@account.command(
+    "add",
+    epilog="\b\nExamples:\n  swsllm account add ada --budget 5.00\n"
+    "  swsllm account add ada --full-name 'Ada King' --email ada@uni.example",
+)
 @click.argument("name")
-@click.option("--budget", required=True, help="Dollars granted, such as 5.00.")
+@click.option("--budget", help="Dollars granted, such as 5.00. Default: the course's.")
+@click.option("--full-name", default="", help="Whose it is; for staff alone.")
+@click.option("--email", default="", help="For staff alone.")
 @place_options
 @json_option
-def account_add(name: str, budget: str, place: Place, as_json: bool) -> None:
+def account_add(name: str, budget: str | None, place: Place, as_json: bool, **person: str) -> None:
     """Add an account with a budget; its key and password are shown this once."""
     from swsllm_nb.money import usd_text
-    from swsllm_nb.proxy import staff
 
-    made = place.act(
-        lambda store, secret: staff.add_account(store, secret, name, budget, author=author()),
-        create=True,
-    )
+    made = place.in_office(lambda office: office.add_account(name, budget, **person), create=True)
     shown = {
         "account": made.account.name,
         "budget_usd": usd_text(made.account.budget_pico),
@@ -48,7 +45,8 @@ def account_add(name: str, budget: str, place: Place, as_json: bool) -> None:
 @json_option
 def account_list(place: Place, as_json: bool) -> None:
     """All accounts with what is granted, spent, held and left."""
-    rows = [_public(row) for row in place.act(lambda store, _: store.accounts())]
+    described = place.in_office(lambda office: office.course())
+    rows = [public(row, described) for row in place.in_office(lambda office: office.accounts())]
     fields = ("account", "budget_usd", "spend_usd", "reserved_usd", "remaining_usd", "enabled")
     show(rows if as_json else [{name: row[name] for name in fields} for row in rows], as_json)
 
@@ -59,43 +57,20 @@ def account_list(place: Place, as_json: bool) -> None:
 @json_option
 def account_show(name: str, place: Place, as_json: bool) -> None:
     """One account with its money and its limits."""
-    from swsllm_nb.proxy import accounts
+    described = place.in_office(lambda office: office.course())
+    show(public(place.in_office(lambda office: office.account(name)), described), as_json)
 
-    _act(place, lambda: accounts.find(name), as_json)
 
-
-@account.command("disable")
+@account.command("set")
 @click.argument("name")
+@click.option("--name", "new_name", help="Another name; key, budget and ledger stay.")
+@click.option("--full-name", help='Whose it is; "" forgets it.')
+@click.option("--email", help='"" forgets it.')
 @place_options
 @json_option
-def account_disable(name: str, place: Place, as_json: bool) -> None:
-    """Admit no more calls of an account; running ones finish."""
-    from swsllm_nb.proxy import accounts
-
-    _act(place, lambda: accounts.set_enabled(name, False), as_json)
-
-
-@account.command("enable")
-@click.argument("name")
-@place_options
-@json_option
-def account_enable(name: str, place: Place, as_json: bool) -> None:
-    """Admit the calls of an account again."""
-    from swsllm_nb.proxy import accounts
-
-    _act(place, lambda: accounts.set_enabled(name, True), as_json)
-
-
-@account.command("delete")
-@click.argument("name")
-@click.confirmation_option(prompt="Its key stops working and its name is forgotten. Sure?")
-@place_options
-@json_option
-def account_delete(name: str, place: Place, as_json: bool) -> None:
-    """Take a person out of the course; the ledger stays, under a number."""
-    from swsllm_nb.proxy import accounts
-
-    _act(place, lambda: accounts.delete_account(name), as_json)
+def account_set(name: str, place: Place, as_json: bool, **changes: str | None) -> None:
+    """Change what an account is called, and whose it is; what is not stated stays."""
+    show(public(place.in_office(lambda office: office.edit(name, **changes))), as_json)
 
 
 @account.command("rename")
@@ -105,14 +80,51 @@ def account_delete(name: str, place: Place, as_json: bool) -> None:
 @json_option
 def account_rename(name: str, new_name: str, place: Place, as_json: bool) -> None:
     """Give an account another name; key, budget and ledger stay."""
-    from swsllm_nb.proxy import staff
-
-    renamed = place.act(lambda store, _: staff.rename(store, name, new_name))
-    show(_public(renamed), as_json)
+    renamed = place.in_office(lambda office: office.edit(name, new_name=new_name))
+    show(public(renamed), as_json)
 
 
-@account.command("limit")
-@click.argument("name")
+@account.command("disable")
+@selection
+@place_options
+@json_option
+def account_disable(accounts: Selection, place: Place, as_json: bool) -> None:
+    """Admit no more calls of accounts; running ones finish."""
+    acting = act_on(accounts, lambda office, names: office.disable(names))
+    show_done(accounts, place.in_office(acting), as_json)
+
+
+@account.command("enable")
+@selection
+@place_options
+@json_option
+def account_enable(accounts: Selection, place: Place, as_json: bool) -> None:
+    """Admit the calls of accounts again."""
+    acting = act_on(accounts, lambda office, names: office.enable(names))
+    show_done(accounts, place.in_office(acting), as_json)
+
+
+@account.command("delete")
+@selection
+@click.confirmation_option(prompt="Keys stop working and names are forgotten. Sure?")
+@place_options
+@json_option
+def account_delete(accounts: Selection, place: Place, as_json: bool) -> None:
+    """Take people out of the course; the ledger stays, under numbers.
+
+    Name, full name, e-mail, key, password and sessions are gone for good; reasons that staff
+    wrote into the ledger stay as they are.
+    """
+    acting = act_on(accounts, lambda office, names: office.delete(names))
+    show_done(accounts, place.in_office(acting), as_json)
+
+
+@account.command(
+    "limit",
+    epilog="\b\nExamples:\n  swsllm account limit ada --models gpt-4o-mini --until 2027-02-28\n"
+    "  swsllm account limit --all --per-minute 30",
+)
+@selection
 @click.option("--in-flight", type=int, help="Calls that may run at once.")
 @click.option("--per-minute", type=int, help="Calls that may begin within a minute.")
 @click.option("--models", help='Model ids, parted by commas; "" for all.')
@@ -120,88 +132,10 @@ def account_rename(name: str, new_name: str, place: Place, as_json: bool) -> Non
 @click.option("--until", "ends", help='Last day, such as 2027-02-28; "" for none.')
 @place_options
 @json_option
-def account_limit(name: str, place: Place, as_json: bool, **words: Any) -> None:
-    """Say what an account may do beside its budget; what is not stated stays."""
-    from swsllm_nb.proxy import accounts, staff
+def account_limit(accounts: Selection, place: Place, as_json: bool, **stated: Any) -> None:
+    """Say what accounts may do beside their budgets; what is not stated stays."""
+    from swsllm_nb.proxy import words
 
-    limits = staff.limits(**words)
-    _act(place, lambda: accounts.set_limits(name, limits), as_json)
-
-
-@click.group()
-def budget() -> None:
-    """What accounts may spend."""
-
-
-@budget.command("grant", context_settings={"ignore_unknown_options": True})
-@click.argument("name")
-@click.argument("usd")
-@click.option("--reason", required=True, help="Why; it stands in the ledger.")
-@place_options
-@json_option
-def budget_grant(name: str, usd: str, reason: str, place: Place, as_json: bool) -> None:
-    """Add dollars to a budget, such as 2.50; a negative amount takes back what is left."""
-    from swsllm_nb.proxy import staff
-
-    granted = place.act(lambda store, _: staff.grant(store, name, usd, reason, author=author()))
-    show(_public(granted), as_json)
-
-
-@budget.command("credit")
-@click.argument("request_id")
-@click.option("--reason", required=True, help="Why; it stands in the ledger.")
-@place_options
-@json_option
-def budget_credit(request_id: str, reason: str, place: Place, as_json: bool) -> None:
-    """Give back what an unconfirmed call was charged."""
-    from swsllm_nb.proxy import staff
-
-    account = place.act(lambda store, _: staff.credit(store, request_id, reason, author=author()))
-    show(_public(account), as_json)
-
-
-@click.group()
-def key() -> None:
-    """Students' API keys."""
-
-
-@key.command("new")
-@click.argument("name")
-@place_options
-@json_option
-def key_new(name: str, place: Place, as_json: bool) -> None:
-    """A new key, shown this once; the old one stops working everywhere at once."""
-    from swsllm_nb.proxy import staff
-
-    made = place.act(lambda store, secret: staff.renew_key(store, secret, name))
-    show({"account": name, "key": made}, as_json)
-
-
-@key.command("revoke")
-@click.argument("name")
-@place_options
-@json_option
-def key_revoke(name: str, place: Place, as_json: bool) -> None:
-    """Let no key of an account work any more."""
-    from swsllm_nb.proxy import accounts
-
-    revoked = place.act(lambda store, _: store.write(lambda: accounts.revoke_keys(name)))
-    show({"account": name, "keys_revoked": revoked}, as_json)
-
-
-def _act(place: Place, work: "Callable[[], Work[Account]]", as_json: bool) -> None:
-    show(_public(place.act(lambda store, _: store.write(work))), as_json)
-
-
-def _public(row: "Account") -> dict[str, Any]:
-    """An account as staff see it: its student's view, and its limits."""
-    from swsllm_nb.proxy.views import public_account
-
-    return {
-        **public_account(row),
-        "enabled": row.enabled,
-        "in_flight_limit": row.in_flight_limit,
-        "per_minute_limit": row.per_minute_limit,
-        "valid_from": row.valid_from,
-        "allowed_models": row.allowed_models,
-    }
+    limits = words.limits(**stated)
+    acting = act_on(accounts, lambda office, names: office.limit(names, limits))
+    show_done(accounts, place.in_office(acting), as_json)

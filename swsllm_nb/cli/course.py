@@ -1,16 +1,18 @@
-"""``swsllm course``, ``swsllm model`` and ``swsllm ledger``."""
+"""``swsllm course`` and ``swsllm ledger``."""
 
 import sys
+from collections.abc import Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from swsllm_nb.cli.place import Place, author, json_option, place_options, show
+from swsllm_nb.cli.place import Place, json_option, place_options, show
 
 if TYPE_CHECKING:
-    from swsllm_nb.proxy.work import Work
+    from swsllm_nb.proxy.course import Course
 
-__all__ = ["course", "ledger", "model"]
+__all__ = ["course", "ledger"]
 
 
 @click.group()
@@ -22,101 +24,57 @@ def course() -> None:
 @place_options
 @json_option
 def course_show(place: Place, as_json: bool) -> None:
-    """The cap of the course, and what all accounts together have been granted and spent."""
-    from swsllm_nb.money import usd_text
+    """What was said of the course, and what all accounts together were granted and spent."""
     from swsllm_nb.proxy import books
 
+    described = place.in_office(lambda office: office.course())
     sums = place.act(lambda store, _: store.read(books.course_sums))
-    shown = {
-        name.replace("_pico", "_usd"): value if value is None else usd_text(value)
-        for name, value in sums.items()
-    }
-    show(shown, as_json)
+    show({**_told(described), **_usd(sums)}, as_json)
 
 
-@course.command("set")
-@click.option("--cap", required=True, help='Dollars that all may spend together; "" for no cap.')
+@course.command(
+    "set",
+    epilog="\b\nExamples:\n"
+    "  swsllm course set --name 'Language models' --begins 2026-10-01 --ends 2027-03-31\n"
+    "  swsllm course set --default-budget 5.00 --contact 'llm-staff@uni.example'\n"
+    '  swsllm course set --cap ""',
+)
+@click.option("--name", help="What students read above their budget.")
+@click.option("--begins", help="First day, such as 2026-10-01.")
+@click.option("--ends", help="Last day, such as 2027-03-31.")
+@click.option("--contact", help="Whom to ask for more budget: an address, an office.")
+@click.option("--language", help="Of the page, where a browser asks for neither: de or en.")
+@click.option("--default-budget", "default_budget_usd", help="Dollars of a new account.")
+@click.option("--models", "default_models", help="Of a new account, parted by commas.")
+@click.option("--cap", "cap_usd", help="Dollars that all accounts together may spend.")
+@click.option("--retention-days", help="For how long calls are kept one by one.")
+@click.option("--keys-shown-once", help="yes: keep no key, so that none can be shown again; or no.")
 @place_options
 @json_option
-def course_set(cap: str, place: Place, as_json: bool) -> None:
-    """Set the most that all accounts together may spend."""
-    from swsllm_nb.proxy import accounts, staff
+def course_set(place: Place, as_json: bool, **words: str | None) -> None:
+    """Say what holds for the course; what is not stated stays, and "" takes a word away.
 
-    cap_pico = staff.budget_pico(cap) if cap else None
-    place.act(lambda store, _: store.write(lambda: accounts.set_course_cap(cap_pico)))
-    show({"cap_usd": cap or None}, as_json)
-
-
-@click.group()
-def model() -> None:
-    """The catalogue: models, prices, limits."""
+    Days, models and the default budget are what new accounts are given. Those there are keep
+    theirs: 'swsllm account limit --all' changes them.
+    """
+    show(_told(place.in_office(lambda office: office.set_course(**words))), as_json)
 
 
-@model.command("list")
-@place_options
-@json_option
-def model_list(place: Place, as_json: bool) -> None:
-    """All models with their prices, limits and shut-down dates, also those switched off."""
-    from swsllm_nb.catalogue import overlaid
-    from swsllm_nb.proxy import accounts
-    from swsllm_nb.proxy.models import listed_models
-    from swsllm_nb.proxy.offer import utc_today
-
-    changed = place.act(lambda store, _: store.read(accounts.model_rows)) if place.exists else {}
-    rows = listed_models(overlaid(changed), utc_today())
-    fields = ("model", "enabled", "input_usd", "output_usd", "shutdown_date", "successor")
-    show(rows if as_json else [{name: row[name] for name in fields} for row in rows], as_json)
+def _told(described: "Course") -> dict[str, Any]:
+    words = asdict(described)
+    return {"course": words.pop("name"), **_usd(words)}
 
 
-@model.command("set")
-@click.argument("name")
-@click.option("--enable/--disable", "enabled", default=None, help="Offer it, or do not.")
-@click.option("--default", is_flag=True, default=None, help="Take it where none is named.")
-@click.option("--input", "input_usd", help="Dollars per million tokens, such as 0.15.")
-@click.option("--cached-input", "cached_input_usd", help='As long as none is known: "".')
-@click.option("--cache-write", "cache_write_usd", help='As long as none is known: "".')
-@click.option("--output", "output_usd")
-@click.option("--valid-from", help="First day of these prices; default: today.")
-@click.option("--source", help="Where the prices are from.")
-@click.option("--context", "context_tokens", type=int, help="Tokens of prompt and answer.")
-@click.option("--max-output", "max_output_tokens", type=int)
-@click.option("--default-cap", "default_cap_tokens", type=int, help="Where no maximum is asked.")
-@click.option("--floor-cap", "floor_cap_tokens", type=int, help="The least a budget lowers it to.")
-@click.option("--shutdown-date", help='Last day plus one, such as 2027-01-14; "" for none.')
-@click.option("--successor", help='The model to name when this is gone; "" for none.')
-@click.option("--serve-by-successor/--do-not-serve", "serve_by_successor", default=None)
-@click.option("--upstream-model", help="The dated snapshot that is asked for upstream.")
-@place_options
-@json_option
-def model_set(name: str, place: Place, as_json: bool, **words: Any) -> None:
-    """Change a model; what is not stated stays. A price is a version: what held before is kept."""
-    from swsllm_nb.catalogue import overlaid
-    from swsllm_nb.proxy import accounts
-    from swsllm_nb.proxy.models import changed_row, listed_models, replaced_default
-    from swsllm_nb.proxy.offer import utc_today
+def _usd(amounts: Mapping[str, Any]) -> dict[str, Any]:
+    """Pico-dollars under names that end so, as exact dollars."""
+    from swsllm_nb.money import usd_text
 
-    changes = {
-        field: word or None if word == "" else word
-        for field, word in words.items()
-        if word is not None
-    }
-    if not changes:
-        raise ValueError(
-            "Nothing to change was stated; 'swsllm model set --help' shows what can be."
+    return {
+        name.replace("_pico", "_usd"): (
+            usd_text(value) if name.endswith("_pico") and value is not None else value
         )
-
-    def act() -> "Work[dict[str, Any]]":
-        rows = overlaid((yield from accounts.model_rows()))
-        default = replaced_default(rows, name) if changes.get("default") else None
-        if default:
-            rows = {**rows, default["id"]: default}
-        row = changed_row(rows, name, today=utc_today(), **changes)
-        if default:
-            yield from accounts.set_model_row(default["id"], default, author())
-        yield from accounts.set_model_row(row["id"], row, author())
-        return listed_models({row["id"]: row}, utc_today())[0]
-
-    show(place.act(lambda store, _: store.write(act)), as_json)
+        for name, value in amounts.items()
+    }
 
 
 @click.group()

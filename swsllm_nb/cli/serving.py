@@ -2,13 +2,18 @@
 
 import asyncio
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from swsllm_nb.cli.place import Place, data_option, in_words, json_option, place_options, show
 
-__all__ = ["lab", "migrate", "serve"]
+if TYPE_CHECKING:
+    from swsllm_nb.proxy.settings import Settings
+
+__all__ = ["lab", "migrate", "serve", "settings_options", "settings_told"]
 
 
 @click.command()
@@ -42,45 +47,104 @@ def lab(notebooks: Path | None, port: int | None, no_browser: bool, folder: Path
     sys.exit(asyncio.run(opened.run(told, click.echo)))
 
 
+_OPTIONS = (
+    click.option(
+        "--upstream",
+        "upstreams",
+        envvar="SWSLLM_UPSTREAM",
+        required=True,
+        multiple=True,
+        help="'practice', or the base URL of an OpenAI-compatible server. Its key is read from "
+        "SWSLLM_UPSTREAM_KEY. Several, the preferred one first, as NAME=URL, each with its "
+        "SWSLLM_UPSTREAM_KEY_<NAME>.",
+    ),
+    click.option(
+        "--host",
+        envvar="SWSLLM_HOST",
+        default="127.0.0.1",
+        show_default=True,
+        help="Address to listen on.",
+    ),
+    click.option(
+        "--port",
+        envvar="SWSLLM_PORT",
+        type=click.IntRange(0, 65535),
+        default=8000,
+        show_default=True,
+        help="0 for any that is free.",
+    ),
+    click.option(
+        "--prefix",
+        envvar="SWSLLM_PREFIX",
+        help="Path the proxy lives under, such as /sws-llm-proxy. Default: that of --public-url.",
+    ),
+    click.option(
+        "--public-url",
+        envvar="SWSLLM_PUBLIC_URL",
+        help="The address that students use, such as https://llm.example.org/sws-llm-proxy.",
+    ),
+    click.option(
+        "--trusted-proxy",
+        "trusted_proxies",
+        envvar="SWSLLM_TRUSTED_PROXIES",
+        multiple=True,
+        help="IP address or network of a front proxy whose X-Forwarded-For, -Proto and -Host are "
+        "believed. Default: none is.",
+    ),
+    click.option(
+        "--metrics",
+        envvar="SWSLLM_METRICS",
+        help="Address for Prometheus, such as 127.0.0.1:9100 (or a port of this machine alone).",
+    ),
+    click.option(
+        "--workers",
+        envvar="SWSLLM_WORKERS",
+        type=click.IntRange(1, 64),
+        default=1,
+        show_default=True,
+        help="Serving processes; more than one needs --database.",
+    ),
+)
+
+
+def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Gives a command all that ``settings_told`` reads, but for the place."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def settings_told(
+    place: Place, upstreams: tuple[str, ...], prefix: str | None, public_url: str | None,
+    trusted_proxies: tuple[str, ...], metrics: str | None, **listening: Any,
+) -> "Settings":  # fmt: skip
+    """What is to be served, and how, in the words of ``settings_options``."""
+    from swsllm_nb.proxy import settings
+    from swsllm_nb.proxy.forwarded import read_network
+
+    public = settings.checked_public_url(public_url)
+    return settings.Settings(
+        folder=place.folder,
+        secret=settings.read_secret(place.folder),
+        upstreams=settings.read_upstreams(upstreams),
+        prefix=settings.checked_prefix(prefix, public),
+        public_url=public,
+        trusted_proxies=tuple(map(read_network, trusted_proxies)),
+        metrics=settings.read_address(metrics) if metrics else None,
+        database=place.database,
+        **listening,
+    )
+
+
 @click.command()
-@click.option(
-    "--upstream",
-    "upstreams",
-    envvar="SWSLLM_UPSTREAM",
-    required=True,
-    multiple=True,
-    help="'practice', or the base URL of an OpenAI-compatible server. Its key is read from "
-    "SWSLLM_UPSTREAM_KEY. Several, the preferred one first, as NAME=URL, each with its "
-    "SWSLLM_UPSTREAM_KEY_<NAME>.",
-)
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
-@click.option("--prefix", default="", help="Path the proxy lives under, such as /sws-llm-proxy.")
-@click.option(
-    "--workers",
-    type=click.IntRange(1, 64),
-    default=1,
-    show_default=True,
-    help="Serving processes; more than one needs --database.",
-)
+@settings_options
 @place_options
-def serve(
-    upstreams: tuple[str, ...], host: str, port: int, prefix: str, workers: int, place: Place
-) -> None:
+def serve(place: Place, **words: Any) -> None:
     """Run the proxy. Prints its base URL on the first line."""
     from swsllm_nb.proxy import settings
     from swsllm_nb.proxy import workers as serving
 
-    told = settings.Settings(
-        folder=place.folder,
-        secret=settings.read_secret(place.folder),
-        upstreams=settings.read_upstreams(upstreams),
-        host=host,
-        port=port,
-        prefix=prefix.rstrip("/"),
-        database=place.database,
-        workers=workers,
-    )
+    told = settings_told(place, **words)
     for number, one in enumerate(told.upstreams):
         if one != settings.PRACTICE and one.key is None:
             missing = f"There is no key for {one.name}: it is asked without one."

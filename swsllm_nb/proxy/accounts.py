@@ -1,17 +1,15 @@
-"""What staff do to accounts, keys, models and the course, each act one transaction.
+"""What is done to accounts, their keys and passwords, each act one transaction.
 
 Every function raises ValueError, with a sentence for people, for what cannot be done.
 """
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
-from swsllm_nb.catalogue import overlaid
 from swsllm_nb.money import usd_text
+from swsllm_nb.proxy.course import known_models
 from swsllm_nb.proxy.ledger import adjust, locked_account
-from swsllm_nb.proxy.models import row_named
 from swsllm_nb.proxy.standing import ACCOUNT, Account, account_of_row
 from swsllm_nb.proxy.work import Work, ask
 
@@ -20,21 +18,23 @@ __all__ = [
     "Limits",
     "NewAccount",
     "NewKey",
+    "Person",
     "add_account",
     "all_accounts",
+    "check_sum",
     "credit",
     "delete_account",
+    "edit",
     "find",
+    "find_present",
+    "forget_sealed_keys",
     "grant",
-    "keep_secret_check",
-    "model_rows",
+    "insert_account",
+    "named",
     "new_key",
-    "rename",
     "revoke_keys",
-    "set_course_cap",
     "set_enabled",
     "set_limits",
-    "set_model_row",
 ]
 
 
@@ -44,20 +44,22 @@ DELETED = "deleted-"
 
 @dataclass(frozen=True)
 class NewKey:
-    """What is kept of a key: its hash, and the beginning that people know it by."""
+    """What is kept of a key: its hash, the beginning that people know it by, and it itself sealed.
+
+    ``seal`` encrypts it for the account of an id; without one it is shown once and never again.
+    """
 
     hash: bytes = field(repr=False)
     prefix: str
+    seal: Callable[[int], bytes] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
-class NewAccount:
-    """An account that is to be made, with its first grant."""
+class Person:
+    """Whose an account is, as far as the course has to know; "" where it does not."""
 
-    name: str
-    budget_pico: int
-    password_hash: str = field(repr=False)
-    key: NewKey
+    full_name: str = ""
+    email: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +76,18 @@ class Limits:
     allowed_models: tuple[str, ...] | str | None = None
 
 
+@dataclass(frozen=True)
+class NewAccount:
+    """An account that is to be made, with its first grant."""
+
+    name: str
+    budget_pico: int
+    password_hash: str = field(repr=False)
+    key: NewKey
+    person: Person = Person()
+    limits: Limits = Limits()
+
+
 def all_accounts() -> Work[list[Account]]:
     rows = yield ask(f"SELECT {ACCOUNT} FROM accounts WHERE deleted_at IS NULL ORDER BY name")
     return [account_of_row(row) for row in rows]
@@ -81,7 +95,12 @@ def all_accounts() -> Work[list[Account]]:
 
 def find(name: str) -> Work[Account]:
     """The account of that name, locked until the transaction ends; also one that was deleted."""
-    rows = yield ask(f"SELECT {ACCOUNT} FROM accounts WHERE name = $1 FOR UPDATE", name)
+    return (yield from named(name, lock="FOR UPDATE"))
+
+
+def named(name: str, lock: str = "") -> Work[Account]:
+    """The account of that name, as it is read; also one that was deleted."""
+    rows = yield ask(f"SELECT {ACCOUNT} FROM accounts WHERE name = $1 {lock}", name)
     if not rows:
         raise ValueError(
             f"There is no account {name!r}. 'swsllm account list' shows those there are."
@@ -90,29 +109,35 @@ def find(name: str) -> Work[Account]:
 
 
 def add_account(new: NewAccount, author: str) -> Work[Account]:
-    yield from _check_sum(new.budget_pico)
+    yield from check_sum(new.budget_pico)
+    return (yield from insert_account(new, author))
+
+
+def insert_account(new: NewAccount, author: str) -> Work[Account]:
+    """An account of many, once their budgets together went through ``check_sum``."""
     added = yield ask(
-        "INSERT INTO accounts (name, password_hash, budget_pico, created_at) "
-        "VALUES ($1, $2, $3, utc_now()) ON CONFLICT (name) DO NOTHING RETURNING id",
-        new.name, new.password_hash, new.budget_pico,
+        "INSERT INTO accounts (name, password_hash, budget_pico, full_name, email, created_at) "
+        "VALUES ($1, $2, $3, $4, $5, utc_now()) ON CONFLICT (name) DO NOTHING RETURNING id",
+        new.name, new.password_hash, new.budget_pico, new.person.full_name, new.person.email,
     )  # fmt: skip
     if not added:
         raise ValueError(f"There is an account {new.name!r} already.")
     account_id = added[0]["id"]
     yield from _grant_row(account_id, new.budget_pico, "first budget", author)
     yield from _add_key(account_id, new.key)
+    yield from _keep_limits(account_id, new.limits)
     return (yield from locked_account(account_id))
 
 
 def grant(name: str, amount_pico: int, reason: str, author: str) -> Work[Account]:
     """Add to a budget; a negative amount takes back what is neither spent nor held."""
-    account = yield from _find_present(name)
+    account = yield from find_present(name)
     if account.remaining_pico + min(amount_pico, 0) < min(account.remaining_pico, 0):
         raise ValueError(
             f"Only ${usd_text(max(account.remaining_pico, 0))} of {name}'s budget is left, so "
             f"${usd_text(-amount_pico)} cannot be taken back."
         )
-    yield from _check_sum(amount_pico)
+    yield from check_sum(amount_pico)
     yield from _grant_row(account.id, amount_pico, reason, author)
     yield ask(
         "UPDATE accounts SET budget_pico = budget_pico + $2 WHERE id = $1", account.id, amount_pico
@@ -120,7 +145,7 @@ def grant(name: str, amount_pico: int, reason: str, author: str) -> Work[Account
     return (yield from locked_account(account.id))
 
 
-def _check_sum(added_pico: int) -> Work[None]:
+def check_sum(added_pico: int) -> Work[None]:
     """The books are sums over all accounts, and these are to fit into the databases' integers."""
     (row,) = yield ask("SELECT CAST(coalesce(sum(budget_pico), 0) AS BIGINT) AS pico FROM accounts")
     if added_pico > 0 and row["pico"] + added_pico >= 2**62:
@@ -158,7 +183,8 @@ def credit(request_id: str, reason: str, author: str) -> Work[Account]:
     return (yield from locked_account(account.id))
 
 
-def _find_present(name: str) -> Work[Account]:
+def find_present(name: str) -> Work[Account]:
+    """The account of that name, locked until the transaction ends, if it was not deleted."""
     account = yield from find(name)
     if account.deleted_at is not None:
         raise ValueError(f"The account {name!r} was deleted. Add a new one instead.")
@@ -166,37 +192,58 @@ def _find_present(name: str) -> Work[Account]:
 
 
 def set_enabled(name: str, enabled: bool) -> Work[Account]:
-    account = yield from _find_present(name)
+    account = yield from find_present(name)
     yield ask("UPDATE accounts SET enabled = $2 WHERE id = $1", account.id, int(enabled))
     return (yield from locked_account(account.id))
 
 
-def rename(name: str, new_name: str) -> Work[Account]:
-    account = yield from _find_present(name)
-    if (yield ask("SELECT id FROM accounts WHERE name = $1", new_name)):
+def edit(
+    name: str,
+    *,
+    new_name: str | None = None,
+    full_name: str | None = None,
+    email: str | None = None,
+) -> Work[Account]:
+    """Change what an account is called, and whose it is; None leaves it as it is."""
+    account = yield from find_present(name)
+    if new_name not in (None, name) and (
+        yield ask("SELECT id FROM accounts WHERE name = $1", new_name)
+    ):
         raise ValueError(f"There is an account {new_name!r} already.")
-    yield ask("UPDATE accounts SET name = $2 WHERE id = $1", account.id, new_name)
+    yield ask(
+        "UPDATE accounts SET name = $2, full_name = $3, email = $4 WHERE id = $1",
+        account.id,
+        account.name if new_name is None else new_name,
+        account.full_name if full_name is None else full_name,
+        account.email if email is None else email,
+    )
     return (yield from locked_account(account.id))
 
 
 def delete_account(name: str) -> Work[Account]:
     """Take a person out of the course. The ledger stays, under a name that names nobody."""
-    account = yield from _find_present(name)
+    account = yield from find_present(name)
     yield from _revoke(account.id)
+    yield ask("DELETE FROM sessions WHERE account_id = $1", account.id)
     yield ask(
-        "UPDATE accounts SET name = $2, enabled = 0, password_hash = '', deleted_at = utc_now() "
-        "WHERE id = $1",
+        "UPDATE accounts SET name = $2, full_name = '', email = '', language = NULL, enabled = 0, "
+        "password_hash = '', deleted_at = utc_now() WHERE id = $1",
         account.id, f"{DELETED}{account.id}",
     )  # fmt: skip
     return (yield from locked_account(account.id))
 
 
 def set_limits(name: str, limits: Limits) -> Work[Account]:
-    account = yield from _find_present(name)
+    account = yield from find_present(name)
     allowed = limits.allowed_models
     if isinstance(allowed, tuple):
-        rows = overlaid((yield from model_rows()))
-        allowed = tuple(dict.fromkeys(row_named(rows, model)["id"] for model in allowed))
+        limits = replace(limits, allowed_models=(yield from known_models(allowed)))
+    yield from _keep_limits(account.id, limits)
+    return (yield from locked_account(account.id))
+
+
+def _keep_limits(account_id: int, limits: Limits) -> Work[None]:
+    allowed = limits.allowed_models
     stated = {
         "in_flight_limit": limits.in_flight,
         "per_minute_limit": limits.per_minute,
@@ -206,13 +253,12 @@ def set_limits(name: str, limits: Limits) -> Work[Account]:
     }
     for column, value in stated.items():
         if value is not None:
-            yield ask(f"UPDATE accounts SET {column} = $2 WHERE id = $1", account.id, value or None)
-    return (yield from locked_account(account.id))
+            yield ask(f"UPDATE accounts SET {column} = $2 WHERE id = $1", account_id, value or None)
 
 
 def new_key(name: str, key: NewKey) -> Work[Account]:
     """A new key; from the commit on the old one admits nothing, in any process."""
-    account = yield from _find_present(name)
+    account = yield from find_present(name)
     yield from _revoke(account.id)
     yield from _add_key(account.id, key)
     return account
@@ -226,43 +272,23 @@ def revoke_keys(name: str) -> Work[int]:
 
 def _revoke(account_id: int) -> Work[int]:
     revoked = yield ask(
-        "UPDATE keys SET revoked_at = utc_now() WHERE account_id = $1 AND revoked_at IS NULL "
-        "RETURNING id",
+        "UPDATE keys SET revoked_at = utc_now(), sealed = NULL "
+        "WHERE account_id = $1 AND revoked_at IS NULL RETURNING id",
         account_id,
     )
     return len(revoked)
 
 
 def _add_key(account_id: int, key: NewKey) -> Work[None]:
+    (course,) = yield ask("SELECT keys_shown_once FROM course")
+    sealed = key.seal(account_id) if key.seal and not course["keys_shown_once"] else None
     yield ask(
-        "INSERT INTO keys (account_id, hash, prefix, created_at) VALUES ($1, $2, $3, utc_now())",
-        account_id, key.hash, key.prefix,
+        "INSERT INTO keys (account_id, hash, prefix, sealed, created_at) "
+        "VALUES ($1, $2, $3, $4, utc_now())",
+        account_id, key.hash, key.prefix, sealed,
     )  # fmt: skip
 
 
-def set_course_cap(cap_pico: int | None) -> Work[None]:
-    """The most that all accounts together may spend; None lifts it."""
-    yield ask("UPDATE course SET cap_pico = $1", cap_pico)
-
-
-def keep_secret_check(check: bytes) -> Work[bool]:
-    """Whether the secret is the one that this course's keys were hashed with."""
-    (row,) = yield ask("SELECT secret_check FROM course FOR UPDATE")
-    if row["secret_check"] is None:
-        yield ask("UPDATE course SET secret_check = $1", check)
-    return row["secret_check"] in (None, check)
-
-
-def model_rows() -> Work[dict[str, Mapping[str, Any]]]:
-    """The catalogue rows that staff have changed, by model id."""
-    rows = yield ask("SELECT id, document FROM models ORDER BY id")
-    return {row["id"]: json.loads(row["document"]) for row in rows}
-
-
-def set_model_row(model_id: str, row: Mapping[str, Any], author: str) -> Work[None]:
-    yield ask(
-        "INSERT INTO models (id, document, author, changed_at) VALUES ($1, $2, $3, utc_now()) "
-        "ON CONFLICT (id) DO UPDATE SET document = excluded.document, author = excluded.author, "
-        "changed_at = excluded.changed_at",
-        model_id, json.dumps(row), author,
-    )  # fmt: skip
+def forget_sealed_keys() -> Work[None]:
+    """Keys go on working, and cannot be shown again."""
+    yield ask("UPDATE keys SET sealed = NULL WHERE sealed IS NOT NULL")

@@ -3,7 +3,7 @@
 import logging
 import re
 import time
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping, Sequence
 from random import Random
 from typing import Any
 
@@ -14,7 +14,9 @@ from swsllm_nb.proxy.auth import Secret
 from swsllm_nb.proxy.calllog import CallLog
 from swsllm_nb.proxy.completions import Completions
 from swsllm_nb.proxy.errors import MethodNotAllowed, ProxyFault
+from swsllm_nb.proxy.forwarded import Network
 from swsllm_nb.proxy.offer import Offer
+from swsllm_nb.proxy.page import PublicAddress, pages_over
 from swsllm_nb.proxy.store import Store
 from swsllm_nb.proxy.turns import Turns
 from swsllm_nb.proxy.upstream import CONNECTIONS
@@ -41,30 +43,34 @@ def create_app(
     upstreams: Upstreams,
     secret: Secret,
     prefix: str = "",
+    public_url: str | None = None,
+    trusted_proxies: Sequence[Network] = (),
     log: CallLog | None = None,
 ) -> App:
     """Serves under ``prefix`` and, for a front proxy that strips it, without; with and without /v1.
 
-    ``prefix`` is empty or begins with a slash and ends without one. ``log`` gets a line per call.
+    ``prefix`` is empty or begins with a slash and ends without one. ``public_url`` is where people
+    find the page; None means a numeric address. ``trusted_proxies`` are believed for whom they
+    speak. ``log`` gets a line per call.
     """
     callers = Callers(secret, store)
     turns, readings = Turns(CONNECTIONS), Turns(LONG_READINGS)
     completions = Completions(offer, store, upstreams, callers, turns, readings, log)
     views = create_views(offer, store, secret, upstreams.names)
-    numbers = Random()  # noqa: S311  an id has to be unique, not secret
+    address = PublicAddress.of(public_url, prefix, trusted_proxies)
+    pages = pages_over(store, secret, offer, upstreams.hosts, address)
+    new_id = _request_ids()
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        # Ids that grow with time lie side by side in the ledger's index, however long it is.
-        number = numbers.getrandbits(64)
-        own_id = f"req_{time.time_ns():016x}{number:016x}"
-        client = Client(send, f"{own_id}{_client_id(scope)}")
+        client = Client(send, f"{new_id()}{_client_id(scope)}")
         path = _inside(_inside(scope["path"], prefix), "/v1").rstrip("/") or "/"
         try:
             if path != "/chat/completions":
+                beside: App = pages if pages.owns(path) else views
                 answer = _with_options(scope["method"], client)
-                await views({**scope, "path": path, "root_path": ""}, receive, answer)
+                await beside({**scope, "path": path, "root_path": ""}, receive, answer)
             elif scope["method"] == "POST":
                 await completions(scope, receive, client)
             else:
@@ -75,6 +81,12 @@ def create_app(
                 await client.refuse(ProxyFault("The proxy itself failed. Please try again."))
 
     return app
+
+
+def _request_ids() -> Callable[[], str]:
+    """Ids that grow with time lie side by side in the ledger's index, however long it is."""
+    numbers = Random()  # noqa: S311  an id has to be unique, not secret
+    return lambda: f"req_{time.time_ns():016x}{numbers.getrandbits(64):016x}"
 
 
 def _client_id(scope: Scope) -> str:

@@ -7,10 +7,11 @@ from typing import Any
 from swsllm_nb import pricing
 from swsllm_nb.money import usd_text
 from swsllm_nb.pricing import Prices
+from swsllm_nb.proxy.daily import unlike_the_ledger
 from swsllm_nb.proxy.work import Row, Work, ask
 from swsllm_nb.wire import Usage
 
-__all__ = ["Check", "UsagePage", "check", "course_sums", "differences", "usage"]
+__all__ = ["Check", "UsagePage", "check", "course_sums", "differences", "public_row", "usage"]
 
 _PAGE_ROWS = 10_000
 
@@ -38,10 +39,11 @@ class Check:
     breaches: int
     differences: list[Mapping[str, Any]]
     wrong_costs: list[str]
+    wrong_days: list[Mapping[str, Any]]
 
     @property
     def adds_up(self) -> bool:
-        return not self.differences and not self.wrong_costs
+        return not self.differences and not self.wrong_costs and not self.wrong_days
 
 
 def usage(
@@ -57,7 +59,7 @@ def usage(
     rows = yield ask(_USAGE, account_id, after, request_id, since, until, limit + 1)
     shown = rows[:limit]
     return UsagePage(
-        [_public_row(row) for row in shown], shown[-1]["id"] if len(rows) > limit else None
+        [public_row(row) for row in shown], shown[-1]["id"] if len(rows) > limit else None
     )
 
 
@@ -70,7 +72,7 @@ _USAGE = """
 """
 
 
-def _public_row(row: Row) -> dict[str, Any]:
+def public_row(row: Row) -> dict[str, Any]:
     is_call = row["kind"] == "call"
     is_open = row["state"] == "held"
     amount = usd_text(row["amount_pico"])
@@ -148,6 +150,7 @@ def check() -> Work[Check]:
         breaches=calls["breaches"],
         differences=(yield from differences()),
         wrong_costs=(yield from _wrong_costs()),
+        wrong_days=(yield from unlike_the_ledger()),
     )
 
 

@@ -4,6 +4,7 @@ Never a prompt, a key or a name of a person.
 """
 
 import asyncio
+from collections.abc import Callable
 from datetime import datetime
 from typing import TextIO
 
@@ -35,6 +36,7 @@ class CallLine(msgspec.Struct):
     hold_usd: str | None = None
     cost_usd: str | None = None
     seconds: float | None = None
+    upstream_seconds: float | None = None
     first_byte_seconds: float | None = None
 
     def settled(self, hold: Hold, outcome: Outcome) -> None:
@@ -49,15 +51,21 @@ class CallLine(msgspec.Struct):
 
 
 class CallLog:
-    """Gathers lines and writes them together, every 0.2 s and when it is closed."""
+    """Gathers lines and writes them together, every 0.2 s and when it is closed.
 
-    def __init__(self, file: TextIO) -> None:
+    Whoever ``counts`` is shown each of them.
+    """
+
+    def __init__(self, file: TextIO, *counts: Callable[[CallLine], None]) -> None:
         self._file = file
+        self._counts = counts
         self._lines = bytearray()
         self._encoder = msgspec.json.Encoder()
         self._flushing: asyncio.TimerHandle | None = None
 
     def write(self, line: CallLine) -> None:
+        for count in self._counts:
+            count(line)
         self._lines += self._encoder.encode(line)
         self._lines += b"\n"
         if self._flushing is None:

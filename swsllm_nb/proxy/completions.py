@@ -75,6 +75,7 @@ class Completions:
             if await turn.comes() and await has_left(receive):
                 raise ClientGone
             hold = await self.store.reserve(intent)
+            line.upstream = route.name
             relay = Relay(
                 client,
                 Settlement(self.store, hold),
@@ -88,8 +89,9 @@ class Completions:
                 )
             finally:
                 line.settled(hold, relay.outcome)
-                if relay.first_byte_at is not None:
+                if relay.first_byte_at is not None and relay.sent_at is not None:
                     line.first_byte_seconds = round(relay.first_byte_at - client.began, 6)
+                    line.upstream_seconds = round(relay.first_byte_at - relay.sent_at, 6)
 
     async def _read(self, body: bytes, account_id: int) -> tuple[ChatRequest, Bound]:
         """Read and bound a request; a long one off the event loop, and one account in turn."""

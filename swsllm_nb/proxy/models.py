@@ -11,6 +11,7 @@ __all__ = [
     "ROW_FIELDS",
     "changed_row",
     "listed_models",
+    "new_row",
     "replaced_default",
     "row_named",
 ]
@@ -28,6 +29,25 @@ PRICE_FIELDS: Final[tuple[str, ...]] = (
 )  # fmt: skip
 """What can be stated of a price; the rest is as before."""
 
+_BLANK: Final[Row] = {
+    "context_tokens": None,
+    "max_output_tokens": None,
+    "cap_field": "max_completion_tokens",
+    "default_cap_tokens": 4096,
+    "floor_cap_tokens": 256,
+    "encoding": "o200k_base",
+    "extra_fields": [],
+    "unsupported": {},
+}
+_NEW: Final[Row] = {
+    "aliases": [],
+    "default": False,
+    "enabled": False,
+    "prices": [],
+    "shutdown_date": None,
+    "successor": None,
+}
+_ID_CHARACTERS = 100
 _DEFAULT_SOURCE = "stated by the teaching staff"
 
 
@@ -48,6 +68,20 @@ def changed_row(rows: Mapping[str, Row], name: str, *, today: date, **changes: A
         changed["prices"] = _priced_anew(row, price, today)
     checked_rows({**rows, row["id"]: changed})
     return changed
+
+
+def new_row(rows: Mapping[str, Row], model_id: str, like: str | None) -> Row:
+    """The row of a model that is not there yet, switched off and without a price.
+
+    Limits and rules are those of another one. Raises ValueError where the name is taken.
+    """
+    if not model_id.isprintable() or not model_id.strip() or len(model_id) > _ID_CHARACTERS:
+        raise ValueError(f"{model_id[:_ID_CHARACTERS]!r} cannot be the id of a model.")
+    for row in rows.values():
+        if model_id == row["id"] or model_id in row["aliases"]:
+            raise ValueError(f"There is a model {model_id!r} already; change that one.")
+    rules = _BLANK if like is None else row_named(rows, like)
+    return {**{field: rules.get(field) for field in _BLANK}, **_NEW, "id": model_id}
 
 
 def replaced_default(rows: Mapping[str, Row], name: str) -> Row | None:

@@ -6,7 +6,7 @@ Never several calls in one batch: two concurrent one-statement batches admitted 
 import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -49,6 +49,16 @@ _AWAY = (
 Result = TypeVar("Result")
 
 
+class _Mark(NamedTuple):
+    """The ledger's newest row, and a transaction younger than all that have an older one's id.
+
+    (Each has its number before it takes an id, since it locks the account first.)
+    """
+
+    newest_id: int
+    transaction: int
+
+
 class PostgresDatabase:
     """A database on PostgreSQL (see ``Database``), for any number of processes.
 
@@ -63,6 +73,8 @@ class PostgresDatabase:
         self.owner = secrets.token_hex(8)
         self._url = url
         self._suspects: dict[str, tuple[str, int]] = {}
+        self._complete_to_id = 0
+        self._mark: _Mark | None = None
 
     async def open(self) -> None:
         await self.migrate(rehearse=False)
@@ -134,6 +146,14 @@ class PostgresDatabase:
             if seen >= _BEATS_UNTIL_DEAD:
                 await self.write(lambda owner=owner, until=until: _bury(owner, until))  # type: ignore[misc]
         return await self.read(_owners_without_lease)
+
+    async def complete_to_id(self) -> int:
+        mark = self._mark
+        if mark is None:
+            mark = self._mark = await self.write(_newest_mark)
+        if await self.read(_oldest_transaction) >= mark.transaction:
+            self._complete_to_id, self._mark = mark.newest_id, None
+        return self._complete_to_id
 
     def _seen(self, owner: str, until: str) -> int:
         known, seen = self._suspects.get(owner, ("", 0))
@@ -214,6 +234,21 @@ def _owners_without_lease() -> Work[list[str]]:
         "WHERE l.state = 'held' AND p.owner IS NULL"
     )
     return [row["owner"] for row in rows]
+
+
+def _newest_mark() -> Work[_Mark]:
+    (newest,) = yield ask("SELECT coalesce(max(id), 0) AS id FROM ledger")
+    (own,) = yield ask("SELECT CAST(CAST(pg_current_xact_id() AS TEXT) AS BIGINT) AS number")
+    return _Mark(newest["id"], own["number"])
+
+
+def _oldest_transaction() -> Work[int]:
+    """The oldest that has not ended."""
+    (row,) = yield ask(
+        "SELECT CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS TEXT) AS BIGINT) AS number"
+    )
+    oldest: int = row["number"]
+    return oldest
 
 
 def _unusable(url: str, error: Exception) -> OSError:

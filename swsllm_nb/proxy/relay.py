@@ -48,6 +48,7 @@ class Relay:
         self._stream = stream
         self._wants_usage = wants_usage
         self._wants_cost = wants_cost
+        self.sent_at: float | None = None
         self.first_byte_at: float | None = None
 
     @property
@@ -60,6 +61,7 @@ class Relay:
         try:
             body = body_of()
             self._settlement.sent()
+            self.sent_at = time.perf_counter()
             async with route.post(body) as answer:
                 self.first_byte_at = time.perf_counter()
                 self._settlement.upstream = answer.upstream

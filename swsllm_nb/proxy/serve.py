@@ -8,23 +8,32 @@ import sys
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
-from swsllm_nb.proxy import staff
-from swsllm_nb.proxy.accounts import model_rows
 from swsllm_nb.proxy.app import create_app
+from swsllm_nb.proxy.asgi import App
 from swsllm_nb.proxy.calllog import CallLog
+from swsllm_nb.proxy.chores import chores
+from swsllm_nb.proxy.course import model_rows
 from swsllm_nb.proxy.http import BoundedProtocol
 from swsllm_nb.proxy.offer import Offer
+from swsllm_nb.proxy.office import check_secret
+from swsllm_nb.proxy.refused import Refused
 from swsllm_nb.proxy.settings import PRACTICE, Settings
 from swsllm_nb.proxy.store import Store, database_at
 from swsllm_nb.proxy.upstream import TOTAL_TIMEOUT_SECONDS, HttpUpstream
 from swsllm_nb.proxy.upstreams import Upstreams
 from swsllm_nb.tokens import o200k_base
 
-__all__ = ["RunningServer", "StopSignals", "base_url", "bind", "proxy_server", "run_loop", "serve"]
+if TYPE_CHECKING:
+    from swsllm_nb.proxy.metrics import Metrics
+
+__all__ = [
+    "RunningServer", "StopSignals", "address_of", "base_url", "bind", "proxy_server", "run_loop",
+    "serve",
+]  # fmt: skip
 
 
 class StopSignals:
@@ -57,9 +66,9 @@ class StopSignals:
 class RunningServer:
     """A server that is about to answer."""
 
-    def __init__(self, server: uvicorn.Server, listening: socket.socket) -> None:
+    def __init__(self, server: uvicorn.Server, sockets: list[socket.socket]) -> None:
         self._server = server
-        self._listening = listening
+        self._sockets = sockets
 
     async def run(self) -> None:
         """Serve until told to stop; then running calls finish first.
@@ -67,7 +76,7 @@ class RunningServer:
         Those that are not waited for, as after a second Ctrl-C, are cut and charged for what is
         known of them, while the store is still open.
         """
-        await self._server.serve(sockets=[self._listening])
+        await self._server.serve(sockets=self._sockets)
         while running := list(self._server.server_state.tasks):
             for task in running:
                 task.cancel()
@@ -104,11 +113,12 @@ async def proxy_server(
     *,
     grace_seconds: int,
     log: CallLog | None = None,
+    metrics: "Metrics | None" = None,
 ) -> AsyncIterator[RunningServer]:
     """A server over an open store, with its upstream closed at the end.
 
     A server that is told to stop lets running calls finish for ``grace_seconds``. ``log`` gets a
-    line per call.
+    line per call; ``metrics`` are served on their own socket.
     """
     upstreams = _upstreams(settings)
     offer = Offer(ages=PRACTICE not in settings.upstreams)
@@ -120,25 +130,34 @@ async def proxy_server(
         upstreams=upstreams,
         secret=settings.secret,
         prefix=settings.prefix,
+        public_url=settings.public_url,
+        trusted_proxies=settings.trusted_proxies,
         log=log,
     )
-    config = uvicorn.Config(
-        app, lifespan="off", log_config=None, access_log=False, proxy_headers=False,
-        server_header=False, http=BoundedProtocol, ws="none",
-        timeout_graceful_shutdown=grace_seconds, timeout_keep_alive=75,
-    )  # fmt: skip
+    sockets = [listening, *([metrics.listening] if metrics else [])]
+    app = metrics.beside(app) if metrics else app
+    server = uvicorn.Server(_uvicorn_config(app, grace_seconds))
     # The first call should not wait for the tokenizer to be read, nor the first page.
     warming = asyncio.create_task(asyncio.to_thread(o200k_base))
     following = asyncio.create_task(offer.follow(read_rows))
     try:
-        yield RunningServer(uvicorn.Server(config), listening)
+        yield RunningServer(server, sockets)
     finally:
-        listening.close()
+        for one in sockets:
+            one.close()
         following.cancel()
         await warming
         await upstreams.close()
         if log is not None:
             log.flush()
+
+
+def _uvicorn_config(app: App, grace_seconds: int) -> uvicorn.Config:
+    return uvicorn.Config(
+        app, lifespan="off", log_config=None, access_log=False, proxy_headers=False,
+        server_header=False, http=BoundedProtocol, ws="none",
+        timeout_graceful_shutdown=grace_seconds, timeout_keep_alive=75,
+    )  # fmt: skip
 
 
 def run_loop(main: Coroutine[Any, Any, None]) -> None:
@@ -148,24 +167,46 @@ def run_loop(main: Coroutine[Any, Any, None]) -> None:
         runner.run(main)
 
 
-async def serve(settings: Settings, listening: socket.socket, signals: StopSignals) -> None:
-    """Serve on a socket until a signal says stop."""
+async def serve(
+    settings: Settings,
+    listening: socket.socket,
+    metrics_listening: socket.socket | None,
+    signals: StopSignals,
+) -> None:
+    """Serve on a socket, and metrics on another one, until a signal says stop."""
     # A call may take as long as its upstream; whoever is in a hurry asks twice.
     grace_seconds = TOTAL_TIMEOUT_SECONDS + 30
     async with Store(database_at(settings.folder, settings.database)) as store:
-        await staff.check_secret(store, settings.secret)
-        log = CallLog(sys.stderr)
-        async with proxy_server(
-            settings, store, listening, grace_seconds=grace_seconds, log=log
-        ) as server:
+        await check_secret(store, settings.secret)
+        metrics = _metrics(store, metrics_listening)
+        refused = Refused()
+        log = CallLog(sys.stderr, refused.count, *([metrics.count] if metrics else ()))
+        async with (
+            chores(store, refused),
+            proxy_server(
+                settings, store, listening, grace_seconds=grace_seconds, log=log, metrics=metrics
+            ) as server,
+        ):
             signals.watch(server)
             await server.run()
 
 
 def base_url(settings: Settings, listening: socket.socket) -> str:
+    return f"{address_of(listening)}{settings.prefix}"
+
+
+def address_of(listening: socket.socket) -> str:
     host, port = listening.getsockname()[:2]
     shown_host = f"[{host}]" if ":" in host else host
-    return f"http://{shown_host}:{port}{settings.prefix}"
+    return f"http://{shown_host}:{port}"
+
+
+def _metrics(store: Store, listening: socket.socket | None) -> "Metrics | None":
+    if listening is None:
+        return None
+    from swsllm_nb.proxy.metrics import Metrics
+
+    return Metrics(store, listening)
 
 
 def _upstreams(settings: Settings) -> Upstreams:

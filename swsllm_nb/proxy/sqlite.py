@@ -75,6 +75,10 @@ class SqliteDatabase:
         owners = await self.read(_owners_of_holds)
         return [owner for owner in owners if owner != self.owner and self._has_died(owner)]
 
+    async def complete_to_id(self) -> int:
+        # Of one writer at a time: ids are given in the order of the commits.
+        return await self.read(_newest_id)
+
     def _has_died(self, owner: str) -> bool:
         lock = FileLock(self._processes / f"{owner}.lock", timeout=0)
         try:
@@ -105,6 +109,12 @@ def _owners_of_holds() -> Work[list[str]]:
     return [row["owner"] for row in rows]
 
 
+def _newest_id() -> Work[int]:
+    (row,) = yield ask("SELECT coalesce(max(id), 0) AS id FROM ledger")
+    newest: int = row["id"]
+    return newest
+
+
 def _connect(path: Path) -> tuple[sqlite3.Connection, Clock]:
     """A connection to the course's database. Raises OSError for a file that is none."""
     clock = Clock()
@@ -122,6 +132,8 @@ def _connect(path: Path) -> tuple[sqlite3.Connection, Clock]:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
+            # Of a person who was deleted nothing is left in the file's free space either.
+            connection.execute("PRAGMA secure_delete = ON")
             connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
             opened.pop_all()
     except sqlite3.Error as error:

@@ -22,7 +22,7 @@ BALANCE: Final = "budget_pico, spend_pico, reserved_pico, in_flight"
 _COLUMNS: Final = (
     "id", "name", "enabled", "budget_pico", "spend_pico", "reserved_pico", "in_flight",
     "in_flight_limit", "per_minute_limit", "valid_from", "valid_until", "allowed_models",
-    "created_at", "deleted_at",
+    "created_at", "deleted_at", "full_name", "email", "password_is_initial", "language",
 )  # fmt: skip
 
 ACCOUNT: Final = ", ".join(f"accounts.{column}" for column in _COLUMNS)
@@ -93,6 +93,10 @@ class Account:
     allowed_models: tuple[str, ...] | None
     created_at: str
     deleted_at: str | None
+    full_name: str
+    email: str
+    password_is_initial: bool
+    language: str | None
 
     @property
     def remaining_pico(self) -> int:
@@ -101,7 +105,8 @@ class Account:
 
 def account_of_row(row: Row) -> Account:
     values = {column: row[column] for column in _COLUMNS}
-    values["enabled"] = bool(values["enabled"])
+    for flag in ("enabled", "password_is_initial"):
+        values[flag] = bool(values[flag])
     values["allowed_models"] = allowed_models(values["allowed_models"])
     return Account(**values)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
-from swsllm_nb.proxy import accounts, ledger
+from swsllm_nb.proxy import accounts, daily, ledger
 from swsllm_nb.proxy.errors import StoreUnavailable
 from swsllm_nb.proxy.ledger import Hold, Intent, Outcome
 from swsllm_nb.proxy.standing import ACCOUNT, Account, Balance, account_of_row
@@ -144,6 +144,12 @@ class Store:
 
     async def accounts(self) -> list[Account]:
         return await self.read(accounts.all_accounts)
+
+    async def sum_up(self) -> None:
+        """Bring the sums by day up to date; see ``daily``."""
+        complete_to_id = await self._database.complete_to_id()
+        while await self.write(lambda: daily.sum_up(complete_to_id)):
+            pass
 
     async def check(self) -> None:
         """Raises StoreUnavailable where the database does not answer."""

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, suppress
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
 from urllib.parse import urlsplit
@@ -14,11 +15,13 @@ __all__ = [
     "TOTAL_TIMEOUT_SECONDS",
     "HttpUpstream",
     "NotSent",
+    "Page",
     "Route",
     "Upstream",
     "UpstreamAnswer",
     "UpstreamError",
     "UpstreamLost",
+    "fetch",
 ]
 
 CONNECTIONS = 256
@@ -27,6 +30,8 @@ CONNECTIONS = 256
 CONNECT_TIMEOUT_SECONDS = 10
 ERROR_BODY_LIMIT_BYTES = 64 * 1024
 ERROR_BODY_TIMEOUT_SECONDS = 10
+PAGE_LIMIT_BYTES = 4 * 1024 * 1024
+PAGE_TIMEOUT_SECONDS = 15
 READ_TIMEOUT_SECONDS = 600
 """Between two reads; OpenAI's own client waits as long for a whole answer."""
 TOTAL_TIMEOUT_SECONDS = 30 * 60
@@ -96,6 +101,11 @@ class Route(Protocol):
 class Upstream(Route, Protocol):
     """Something that answers itself."""
 
+    @property
+    def host(self) -> str:
+        """Where prompts go; "" where they stay on this machine."""
+        ...
+
     async def close(self) -> None: ...
 
 
@@ -118,6 +128,7 @@ class HttpUpstream:
         total_timeout_seconds: float = TOTAL_TIMEOUT_SECONDS,
     ) -> None:
         self.name = name or urlsplit(base_url).hostname or base_url
+        self.host = urlsplit(base_url).hostname or base_url
         self.url = base_url.rstrip("/") + "/chat/completions"
         self.read_timeout_seconds = read_timeout_seconds
         self.total_timeout_seconds = total_timeout_seconds
@@ -248,6 +259,34 @@ class _HttpAnswer:
                         break
                     body += chunk
         return self._upstream.without_key(body)
+
+
+@dataclass(frozen=True)
+class Page:
+    """The beginning of a page, and its Date header."""
+
+    status: int
+    date: str | None
+    body: bytes
+
+
+async def fetch(url: str, key: str | None) -> Page:
+    """GET a page that costs nothing. Raises UpstreamError, without the key, where there is none."""
+    headers = {"authorization": f"Bearer {key}"} if key else {}
+    timeout = aiohttp.ClientTimeout(total=PAGE_TIMEOUT_SECONDS)
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=timeout, headers=headers) as session,
+            session.get(url, allow_redirects=False) as answer,
+        ):
+            body = b""
+            async for chunk in answer.content.iter_any():
+                body += chunk
+                if len(body) > PAGE_LIMIT_BYTES:
+                    break
+            return Page(answer.status, answer.headers.get("date"), body)
+    except _LOST as error:
+        raise UpstreamError(str(error) or "no answer in time") from error
 
 
 def _retry_after_seconds(headers: Mapping[str, str]) -> float | None:

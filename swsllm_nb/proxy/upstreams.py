@@ -34,6 +34,11 @@ class Upstreams:
     def names(self) -> tuple[str, ...]:
         return tuple(self._by_name)
 
+    @property
+    def hosts(self) -> dict[str, str]:
+        """Where prompts go, by an upstream's name; "" where they stay on this machine."""
+        return {name: upstream.host for name, upstream in self._by_name.items()}
+
     def route(self, model: Model) -> Route:
         """The way to the upstreams that may serve a model. Raises ProxyNotAdmitted."""
         names = model.upstreams or self._by_name

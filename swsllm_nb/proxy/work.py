@@ -74,3 +74,10 @@ class Database(Protocol):
     async def dead_owners(self) -> Sequence[str]:
         """Renew the sign of life of this process; gives the owners of holds that have died."""
         ...
+
+    async def complete_to_id(self) -> int:
+        """The ledger's row up to which all rows that there will ever be are committed.
+
+        Ids are given before commits, so beyond it one may still appear between two others.
+        """
+        ...

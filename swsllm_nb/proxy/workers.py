@@ -5,14 +5,16 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from multiprocessing import connection
 from multiprocessing.process import BaseProcess
+from typing import TypeAlias
 
-from swsllm_nb.proxy.serve import StopSignals, base_url, bind, run_loop, serve
+from swsllm_nb.proxy.serve import StopSignals, address_of, base_url, bind, run_loop, serve
 from swsllm_nb.proxy.settings import Settings
 
 __all__ = ["run"]
@@ -20,10 +22,14 @@ __all__ = ["run"]
 _LOOK_SECONDS = 0.5
 _AGAIN_SECONDS = 2
 
+_Sockets: TypeAlias = tuple[socket.socket, socket.socket | None]
+"""Where calls come in, and where metrics are asked for."""
+
 
 def run(settings: Settings, announce: Callable[[str], None], warn: Callable[[str], None]) -> None:
     """Serve until SIGTERM or Ctrl-C; ``announce`` is told the base URL, first of all."""
     with bind(settings.host, settings.port) as listening, ExitStack() as serving:
+        metrics = serving.enter_context(bind(*settings.metrics)) if settings.metrics else None
         if settings.workers == 1:
             signals = StopSignals()
         if settings.database is None:
@@ -35,22 +41,36 @@ def run(settings: Settings, announce: Callable[[str], None], warn: Callable[[str
                     "same, but calls wait for each other: stop one, or use PostgreSQL (--database)."
                 )
         if settings.workers == 1:
-            announce(base_url(settings, listening))
-            run_loop(serve(settings, listening, signals))
+            _announce(settings, listening, metrics, announce)
+            run_loop(serve(settings, listening, metrics, signals))
         else:
-            parent = _Workers(settings, listening, warn)
-            announce(base_url(settings, listening))
+            if metrics is not None:
+                from swsllm_nb.proxy.metrics import SHARED_FOLDER
+
+                counting = tempfile.TemporaryDirectory(prefix="swsllm-metrics-")
+                os.environ[SHARED_FOLDER] = serving.enter_context(counting)
+            parent = _Workers(settings, (listening, metrics), warn)
+            _announce(settings, listening, metrics, announce)
             parent.run()
+
+
+def _announce(
+    settings: Settings,
+    listening: socket.socket,
+    metrics: socket.socket | None,
+    announce: Callable[[str], None],
+) -> None:
+    announce(base_url(settings, listening))
+    if metrics is not None:
+        announce(f"Metrics: {address_of(metrics)}/metrics")
 
 
 class _Workers:
     """Starts the workers, replaces those that die, and passes on the signal to stop."""
 
-    def __init__(
-        self, settings: Settings, listening: socket.socket, warn: Callable[[str], None]
-    ) -> None:
+    def __init__(self, settings: Settings, sockets: _Sockets, warn: Callable[[str], None]) -> None:
         self._settings = settings
-        self._listening = listening
+        self._sockets = sockets
         self._warn = warn
         self._context = multiprocessing.get_context("spawn")
         self._stopping = False
@@ -75,7 +95,7 @@ class _Workers:
             raise OSError("The workers cannot serve; what each said stands above.")
 
     def _start(self) -> BaseProcess:
-        process = self._context.Process(target=_work, args=(self._settings, self._listening))
+        process = self._context.Process(target=_work, args=(self._settings, self._sockets))
         process.start()
         return process
 
@@ -105,13 +125,13 @@ class _Workers:
 _CANNOT_SERVE = 3
 
 
-def _work(settings: Settings, listening: socket.socket) -> None:
+def _work(settings: Settings, sockets: _Sockets) -> None:
     # A worker is told to stop by its parent alone: Ctrl-C reaches the whole group.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signals = StopSignals()
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
-        run_loop(serve(settings, listening, signals))
+        run_loop(serve(settings, *sockets, signals))
     except (OSError, ValueError) as error:
         print(f"Error: {error}", file=sys.stderr)  # noqa: T201
         sys.exit(_CANNOT_SERVE)

@@ -40,6 +40,7 @@ class PracticeUpstream:
     """
 
     name = "practice"
+    host = ""
 
     def __init__(self, seconds_per_token: float = 0.01) -> None:
         self._seconds_per_token = seconds_per_token

@@ -1,0 +1,75 @@
+"""What every act of staff is made of: a store, a name for the trail, and one noted transaction."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from swsllm_nb.proxy.audit import note
+from swsllm_nb.proxy.auth import Secret
+from swsllm_nb.proxy.errors import StoreUnavailable
+from swsllm_nb.proxy.standing import Account
+from swsllm_nb.proxy.store import Store
+from swsllm_nb.proxy.work import Work
+
+__all__ = ["Acts", "Credentials", "Done"]
+
+_AT_ONCE = 4
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """An account with what its student needs, shown once and never again.
+
+    ``key`` is "" where the student takes it from the page.
+    """
+
+    account: Account
+    password: str = field(repr=False)
+    key: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
+class Done:
+    """What became of one account of a selection: the account as it now stands, or why not."""
+
+    name: str
+    sentence: str | None = None
+    account: Account | None = None
+    credentials: Credentials | None = None
+
+
+@dataclass(frozen=True)
+class Acts:
+    """The hand of one member of staff; ``author`` is the name that stands in ledger and trail."""
+
+    store: Store
+    secret: Secret
+    author: str
+
+    async def _one(
+        self, name: str, act: str, work: Callable[[str], Work[Account]], **details: Any
+    ) -> Account:
+        """An act on the account of a name and its note, in one transaction."""
+
+        def noted() -> Work[Account]:
+            account = yield from work(name)
+            yield from note(self.author, act, account.id, **details)
+            return account
+
+        return await self.store.write(noted)
+
+    async def _each(
+        self, names: Sequence[str], act: str, work: Callable[[str], Work[Account]], **details: Any
+    ) -> list[Done]:
+        """A transaction for each account, a few at a time: calls are to go on meanwhile."""
+        turns = asyncio.Semaphore(_AT_ONCE)
+
+        async def one(name: str) -> Done:
+            async with turns:
+                try:
+                    return Done(name, account=await self._one(name, act, work, **details))
+                except (ValueError, StoreUnavailable) as error:
+                    return Done(name, sentence=str(error))
+
+        return await asyncio.gather(*map(one, dict.fromkeys(names)))

@@ -1,0 +1,150 @@
+"""What staff do to the course and its models; the methods of the office that concern them."""
+
+import json
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, Final
+
+from swsllm_nb.catalogue import Row, overlaid
+from swsllm_nb.proxy import words
+from swsllm_nb.proxy.accounts import forget_sealed_keys, named
+from swsllm_nb.proxy.acts import Acts
+from swsllm_nb.proxy.audit import Entry, entries, note
+from swsllm_nb.proxy.course import (
+    Course,
+    course,
+    known_models,
+    model_rows,
+    set_course,
+    set_model_row,
+)
+from swsllm_nb.proxy.models import (
+    changed_row,
+    listed_models,
+    new_row,
+    replaced_default,
+    row_named,
+)
+from swsllm_nb.proxy.offer import utc_today
+from swsllm_nb.proxy.work import Work
+
+__all__ = ["COURSE_WORDS", "CourseActs"]
+
+
+_READ: Final[Mapping[str, tuple[str, Callable[[str], str | int]]]] = {
+    "name": ("name", partial(words.line_of_text, what="a course's name")),
+    "begins": ("begins", words.day),
+    "ends": ("ends", words.day),
+    "contact": ("contact", partial(words.line_of_text, what="a contact")),
+    "language": ("language", words.language),
+    "default_budget_usd": ("default_budget_pico", words.budget_pico),
+    "default_models": ("default_models", str),
+    "cap_usd": ("cap_pico", words.budget_pico),
+    "retention_days": ("retention_days", words.retention_days),
+    "keys_shown_once": ("keys_shown_once", words.yes),
+}
+"""Each word for the course, with its column and how that is read."""
+
+COURSE_WORDS: Final = tuple(_READ)
+
+
+class CourseActs(Acts):
+    """The course's own words, its catalogue, and the trail of all acts."""
+
+    async def course(self) -> Course:
+        return await self.store.read(course)
+
+    async def set_course(self, **told: str | None) -> Course:
+        """Describe the course by COURSE_WORDS: None leaves what is, "" takes it away.
+
+        Dates, models (parted by commas) and the default budget are what new accounts are given.
+        """
+        changes: dict[str, str | int | None] = {}
+        for word, text in told.items():
+            column, reads = _READ[word]
+            if text is not None:
+                changes[column] = reads(text) if text else None
+
+        def act() -> Work[Course]:
+            if not changes:
+                raise ValueError("Nothing to change was stated of the course.")
+            stated, told = dict(changes), dict[str, Any](changes)
+            if stated.get("default_models"):
+                names = [name.strip() for name in str(stated["default_models"]).split(",")]
+                told["default_models"] = yield from known_models(names)
+                stated["default_models"] = json.dumps(told["default_models"])
+            changed = yield from set_course(stated)
+            if changed.keys_shown_once:
+                yield from forget_sealed_keys()
+            if changed.begins and changed.ends and changed.begins > changed.ends:
+                raise ValueError(f"No day is from {changed.begins} on and until {changed.ends}.")
+            yield from note(self.author, "set_course", **told)
+            return changed
+
+        return await self.store.write(act)
+
+    async def models(self) -> list[dict[str, Any]]:
+        """All models with their prices, limits and dates, also those switched off."""
+        return listed_models(overlaid(await self.store.read(model_rows)), utc_today())
+
+    async def set_model(self, name: str, **changes: Any) -> dict[str, Any]:
+        """Change fields of a model, or its price from a day on; gives it as ``models`` lists it.
+
+        Fields are those of ``models.ROW_FIELDS`` and ``PRICE_FIELDS``; None takes one away.
+        """
+        if not changes:
+            raise ValueError("Nothing to change was stated of the model.")
+        return await self._change_model("set_model", changes, lambda rows: row_named(rows, name))
+
+    async def add_model(
+        self, model_id: str, *, like: str | None = None, **changes: Any
+    ) -> dict[str, Any]:
+        """A model that the catalogue does not have, with the limits and rules of another one.
+
+        Its prices have to be stated; until it is complete it can only be added switched off.
+        """
+        return await self._change_model(
+            "add_model", {"enabled": False, **changes}, lambda rows: new_row(rows, model_id, like)
+        )
+
+    async def retire_model(
+        self, name: str, *, on: str | None = None, successor: str | None = None
+    ) -> dict[str, Any]:
+        """Offer a model no more from a day on (today), and say what to use instead."""
+        changes: dict[str, Any] = {"shutdown_date": words.day(on) if on else str(utc_today())}
+
+        def row(rows: Mapping[str, Row]) -> Row:
+            if successor:
+                changes["successor"] = row_named(rows, successor)["id"]
+            return row_named(rows, name)
+
+        return await self._change_model("retire_model", changes, row)
+
+    async def _change_model(
+        self, act: str, changes: Mapping[str, Any], row_of: Callable[[Mapping[str, Row]], Row]
+    ) -> dict[str, Any]:
+        def changing() -> Work[dict[str, Any]]:
+            rows = overlaid((yield from model_rows()))
+            row = row_of(rows)
+            rows = {**rows, row["id"]: row}
+            default = replaced_default(rows, row["id"]) if changes.get("default") else None
+            if default:
+                rows = {**rows, default["id"]: default}
+                yield from set_model_row(default["id"], default, self.author)
+            changed = changed_row(rows, row["id"], today=utc_today(), **changes)
+            yield from set_model_row(changed["id"], changed, self.author)
+            yield from note(self.author, act, model=changed["id"], **changes)
+            return listed_models({changed["id"]: changed}, utc_today())[0]
+
+        return await self.store.write(changing)
+
+    async def audit(
+        self, *, before: int | None = None, account: str | None = None, limit: int = 100
+    ) -> list[Entry]:
+        """The trail, newest first; ``before`` is the id of the last entry seen already."""
+
+        def read() -> Work[list[Entry]]:
+            account_id = None if account is None else (yield from named(account)).id
+            return (yield from entries(before=before, account_id=account_id, limit=limit))
+
+        return await self.store.read(read)

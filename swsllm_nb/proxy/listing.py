@@ -1,0 +1,206 @@
+"""The table of accounts: searched, sorted and paged in the database."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Final, Literal
+
+from swsllm_nb.proxy.daily import Moment, moment
+from swsllm_nb.proxy.standing import ACCOUNT, Account, account_of_row
+from swsllm_nb.proxy.work import Row, Work, ask
+
+__all__ = [
+    "PACE_DAYS",
+    "SORTS",
+    "STATUSES",
+    "AccountPage",
+    "AccountQuery",
+    "Listed",
+    "list_accounts",
+    "listed_account",
+    "listed_accounts",
+    "listed_of_row",
+    "listed_rows",
+    "pace_since",
+]
+
+PACE_DAYS: Final = 7
+LOW_PERCENT: Final = 10
+
+Status = Literal["active", "low", "used up", "not yet", "ended", "disabled", "deleted"]
+
+STATUSES: Final = ("active", "low", "used up", "not yet", "ended", "disabled", "deleted")
+"""How an account stands: ``low`` has at most a tenth of its budget left, ``not yet`` and ``ended``
+are outside its dates."""
+
+SORTS: Final = {
+    "name": "lower(name)",
+    "full_name": "lower(full_name)",
+    "budget": "budget_pico",
+    "spend": "spend_pico",
+    "reserved": "reserved_pico",
+    "remaining": "budget_pico - spend_pico - reserved_pico",
+    "last_call": "coalesce(last_call_at, '')",
+    "pace": "pace_pico",
+    "status": "status",
+}
+"""What the table of accounts can be sorted by."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccountQuery:
+    """Which accounts, in which order. ``search`` is looked for in name, full name and e-mail.
+
+    Deleted accounts are listed only where ``status`` asks for them.
+    """
+
+    search: str = ""
+    status: str | None = None
+    sort: str = "name"
+    descending: bool = False
+    limit: int = 50
+    offset: int = 0
+
+    def __post_init__(self) -> None:
+        if self.sort not in SORTS:
+            raise ValueError(
+                f"Accounts are not sorted by {self.sort!r}, but by {', '.join(SORTS)}."
+            )
+        if self.status is not None and self.status not in STATUSES:
+            raise ValueError(f"No account is {self.status!r}; one is {', '.join(STATUSES)}.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listed:
+    """An account with what staff want to see of it at a glance.
+
+    ``pace_pico`` is what it spent per day, on average over the last seven days (below 0 where more
+    was given back).
+    """
+
+    account: Account
+    status: Status
+    last_call_at: str | None
+    pace_pico: int
+
+    @property
+    def full_name(self) -> str:
+        return self.account.full_name
+
+    @property
+    def email(self) -> str:
+        return self.account.email
+
+    @property
+    def days_left(self) -> int | None:
+        """For how many whole days the budget lasts at this pace; None where nothing is spent."""
+        if self.pace_pico <= 0:
+            return None
+        return max(0, self.account.remaining_pico) // self.pace_pico
+
+
+@dataclass(frozen=True)
+class AccountPage:
+    """Some of the accounts that were asked for, and how many there are."""
+
+    accounts: list[Listed]
+    total: int
+
+
+def list_accounts(query: AccountQuery) -> Work[AccountPage]:
+    """A page of the table of accounts."""
+    order = f"ORDER BY {SORTS[query.sort]} {'DESC' if query.descending else 'ASC'}, id"
+    page = f"{order} LIMIT $6 OFFSET $7"
+    # What is asked about each account is asked about those of the page alone, where that can be.
+    inner, outer = (_CHOSEN, page) if query.sort in _DEAR_SORTS else (f"{_CHOSEN} {page}", order)
+    rows = yield from listed_rows(
+        inner, f"SELECT *, (SELECT count(*) FROM standing {_CHOSEN}) AS total FROM listed {outer}",
+        _pattern(query.search), query.status, query.limit, query.offset,
+    )  # fmt: skip
+    if query.offset and not rows:
+        first = yield from list_accounts(replace(query, limit=1, offset=0))
+        return AccountPage([], first.total)
+    return AccountPage([listed_of_row(row) for row in rows], rows[0]["total"] if rows else 0)
+
+
+_DEAR_SORTS: Final = ("last_call", "pace")
+_CHOSEN: Final = r"""
+    WHERE status = coalesce(CAST($5 AS TEXT), status)
+      AND (status <> 'deleted' OR CAST($5 AS TEXT) = 'deleted')
+      AND (lower(name) LIKE lower($4) ESCAPE '\' OR lower(full_name) LIKE lower($4) ESCAPE '\'
+           OR lower(email) LIKE lower($4) ESCAPE '\')
+"""
+
+
+def _pattern(search: str) -> str:
+    literal = re.sub(r"([%_\\])", r"\\\1", search)
+    return f"%{literal}%"
+
+
+def listed_account(name: str) -> Work[Listed | None]:
+    """The account of that name, also a deleted one."""
+    rows = yield from listed_rows("WHERE name = $4", "SELECT * FROM listed", name)
+    return listed_of_row(rows[0]) if rows else None
+
+
+def listed_accounts() -> Work[list[Listed]]:
+    """Every account that was not deleted."""
+    rows = yield from listed_rows("WHERE status <> 'deleted'", "SELECT * FROM listed")
+    return [listed_of_row(row) for row in rows]
+
+
+def listed_rows(chosen: str, selecting: str, *values: Any) -> Work[Sequence[Row]]:
+    """What is selected from ``listed``: the accounts that are ``chosen``, with pace and last call.
+
+    ``values`` are those of $4 and so on.
+    """
+    at = yield from moment()
+    # Materialized: else what is asked about each account is asked again wherever it is used.
+    sql = f"""
+        WITH standing AS (SELECT {ACCOUNT}, {_STATUS} AS status FROM accounts),
+        chosen AS (SELECT * FROM standing {chosen}),
+        listed AS MATERIALIZED (
+            SELECT *, {_LAST_CALL} AS last_call_at, ({_SPENT}) / {PACE_DAYS} AS pace_pico
+            FROM chosen
+        )
+        {selecting}
+    """
+    return (yield ask(sql, at.now, pace_since(at), at.summed_up_to_id, *values))
+
+
+_STATUS: Final = f"""
+    CASE WHEN deleted_at IS NOT NULL THEN 'deleted'
+         WHEN enabled = 0 THEN 'disabled'
+         WHEN valid_until <= $1 THEN 'ended'
+         WHEN valid_from > $1 THEN 'not yet'
+         WHEN spend_pico >= budget_pico THEN 'used up'
+         WHEN budget_pico - spend_pico - reserved_pico <= budget_pico / {100 // LOW_PERCENT}
+             THEN 'low'
+         ELSE 'active' END
+"""
+_LAST_CALL: Final = """
+    (SELECT at FROM ledger WHERE account_id = chosen.id AND kind = 'call'
+     ORDER BY ledger.id DESC LIMIT 1)
+"""
+_SPENT: Final = """
+    (SELECT CAST(coalesce(sum(amount_pico), 0) AS BIGINT) FROM daily
+     WHERE account_id = chosen.id AND day >= $2)
+    + (SELECT CAST(coalesce(sum(amount_pico), 0) AS BIGINT) FROM ledger
+       WHERE account_id = chosen.id AND id > $3 AND kind <> 'grant' AND at >= $2)
+"""
+
+
+def pace_since(at: Moment) -> str:
+    """The first of the days that the pace is reckoned over, today being the last."""
+    today = datetime.fromisoformat(at.now).date()
+    return (today - timedelta(days=PACE_DAYS - 1)).isoformat()
+
+
+def listed_of_row(row: Row) -> Listed:
+    return Listed(
+        account=account_of_row(row),
+        status=row["status"],
+        last_call_at=row["last_call_at"],
+        pace_pico=row["pace_pico"],
+    )

@@ -1,0 +1,102 @@
+"""What students copy: each snippet with the address of this very proxy in it."""
+
+import json
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from swsllm_nb.proxy.page.wheel import wheel_name
+
+__all__ = ["Snippets"]
+
+
+@dataclass(frozen=True)
+class Snippets:
+    """Texts to copy, for one base URL (with a slash at its end) and one model."""
+
+    base_url: str
+    model: str
+
+    @property
+    def package_url(self) -> str:
+        return f"{self.base_url}{wheel_name()}"
+
+    @property
+    def package_version(self) -> str:
+        return version("swsllm-nb")
+
+    @property
+    def install_unix(self) -> str:
+        return f'python3 -m pip install "{self.package_url}"'
+
+    @property
+    def install_windows(self) -> str:
+        return f'py -m pip install "{self.package_url}"'
+
+    @property
+    def install_hub(self) -> str:
+        return f"%pip install {self.package_url}"
+
+    @property
+    def env_file(self) -> str:
+        return self.env_file_with("sws-...")
+
+    def env_file_with(self, key: str) -> str:
+        return f"SWSLLM_BASE_URL={self.base_url}\nSWSLLM_API_KEY={key}"
+
+    @property
+    def gitignore(self) -> str:
+        return ".env"
+
+    @property
+    def notebook(self) -> str:
+        return "%load_ext swsllm_nb"
+
+    @property
+    def cell(self) -> str:
+        return "%%llm\nWhat is a token?"
+
+    @property
+    def openai(self) -> str:
+        return f"""\
+import os
+from dotenv import load_dotenv
+from openai import OpenAI
+
+load_dotenv()
+client = OpenAI(base_url="{self.base_url}", api_key=os.environ["SWSLLM_API_KEY"])
+completion = client.chat.completions.create(
+    model="{self.model}",
+    messages=[{{"role": "user", "content": "What is a token?"}}],
+)
+print(completion.choices[0].message.content)"""
+
+    @property
+    def requests(self) -> str:
+        return f"""\
+import os
+import requests
+from dotenv import load_dotenv
+
+load_dotenv()
+answer = requests.post(
+    "{self.base_url}chat/completions",
+    headers={{"Authorization": "Bearer " + os.environ["SWSLLM_API_KEY"]}},
+    json={{
+        "model": "{self.model}",
+        "messages": [{{"role": "user", "content": "What is a token?"}}],
+    }},
+    timeout=600,
+)
+print(answer.json()["choices"][0]["message"]["content"])"""
+
+    @property
+    def curl(self) -> str:
+        body = {
+            "model": self.model,
+            "messages": [{"role": "user", "content": "What is a token?"}],
+        }
+        return f"""\
+curl {self.base_url}chat/completions \\
+  -H "Authorization: Bearer $SWSLLM_API_KEY" \\
+  -H "Content-Type: application/json" \\
+  -d '{json.dumps(body)}'"""

@@ -1,0 +1,90 @@
+"""What holds for the course as a whole, and the trail of what staff did."""
+
+import json
+from typing import Final
+
+from swsllm_nb.money import usd_text
+from swsllm_nb.proxy.audit import Entry
+from swsllm_nb.proxy.course import Course
+from swsllm_nb.proxy.page.staff_desk import amount, details_of, office_of, said, sheet_answer
+from swsllm_nb.proxy.page.staff_forms import changed_fields
+from swsllm_nb.proxy.page.visit import Response, Visit
+from swsllm_nb.proxy.sheets import Cell
+
+__all__ = ["course_page", "trail", "trail_sheet"]
+
+_FIELDS: Final = (
+    "name", "begins", "ends", "contact", "language", "default_budget_usd", "cap_usd",
+    "retention_days",
+)  # fmt: skip
+_TRAIL_ROWS: Final = 100
+_SHEET_ROWS: Final = 100_000
+
+
+async def course_page(visit: Visit) -> Response:
+    if visit.request.method != "POST":
+        return await _form(visit, {})
+    changes = changed_fields(visit, _FIELDS)
+    models = ",".join(visit.fields("model")) if visit.field("which_models") == "these" else ""
+    if models != visit.field("was.default_models"):
+        changes["default_models"] = models
+    for name in changes.keys() & {"default_budget_usd", "cap_usd"}:
+        changes[name] = amount(visit, name)
+    if not changes:
+        return visit.redirect("/staff/course", visit.say("Nothing was changed."))
+    try:
+        await office_of(visit).set_course(**changes)
+    except ValueError as error:
+        return await _form(visit, changes, said(visit, error))
+    return visit.redirect("/staff/course", visit.say("The course was changed."))
+
+
+async def _form(visit: Visit, typed: dict[str, str], trouble: str | None = None) -> Response:
+    office = office_of(visit)
+    was = _as_text(await office.course())
+    rows = await office.models()
+    models = [
+        row["model"] for row in rows if row["enabled"] or row["model"] in was["default_models"]
+    ]
+    return visit.page(
+        "staff/course.html", 400 if trouble else 200,
+        was=was, course=was | typed, models=models, trouble=trouble,
+    )  # fmt: skip
+
+
+def _as_text(course: Course) -> dict[str, str]:
+    """The course as the fields of its form."""
+    budget, cap = course.default_budget_pico, course.cap_pico
+    return {
+        "name": course.name or "",
+        "begins": course.begins or "",
+        "ends": course.ends or "",
+        "contact": course.contact or "",
+        "language": course.language or "",
+        "default_budget_usd": "" if budget is None else usd_text(budget),
+        "cap_usd": "" if cap is None else usd_text(cap),
+        "retention_days": str(course.retention_days or ""),
+        "default_models": ",".join(course.default_models or ()),
+    }
+
+
+async def trail(visit: Visit) -> Response:
+    """What staff did, the newest first."""
+    before = visit.query.get("before", "")
+    after_id = int(before) if before.isascii() and before.isdigit() and len(before) < 19 else None
+    entries = await office_of(visit).audit(before=after_id, limit=_TRAIL_ROWS + 1)
+    shown = entries[:_TRAIL_ROWS]
+    older = f"?before={shown[-1].id}" if len(entries) > _TRAIL_ROWS else None
+    told = [(entry, details_of(entry)) for entry in shown]
+    return visit.page("staff/trail.html", entries=told, older=older, newest=after_id is None)
+
+
+async def trail_sheet(visit: Visit) -> Response:
+    entries = await office_of(visit).audit(limit=_SHEET_ROWS)
+    header = ("Time (UTC)", "Who", "Act", "Account", "Details")
+    return sheet_answer(visit, "trail", header, map(_row, entries))
+
+
+def _row(entry: Entry) -> tuple[Cell, ...]:
+    details = json.dumps(entry.details, ensure_ascii=False)
+    return (entry.at, entry.author, entry.act, entry.account, details)

@@ -1,0 +1,17 @@
+"""Forms that change only what was changed in them.
+
+Each field is sent with what it said before. Of two teachers who have the same form open, neither
+takes back what the other one changed.
+"""
+
+from collections.abc import Iterable
+
+from swsllm_nb.proxy.page.visit import Visit
+
+__all__ = ["changed_fields"]
+
+
+def changed_fields(visit: Visit, names: Iterable[str]) -> dict[str, str]:
+    """The fields whose text is another than it was when the form was shown."""
+    now = {name: visit.field(name).strip() for name in names}
+    return {name: text for name, text in now.items() if text != visit.field(f"was.{name}").strip()}

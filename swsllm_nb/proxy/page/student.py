@@ -1,0 +1,128 @@
+"""The student's page: the budget, the calls, the key, and how to use it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from swsllm_nb import pricing
+from swsllm_nb.proxy.offer import Offer
+from swsllm_nb.proxy.own import LiveKey, live_key
+from swsllm_nb.proxy.page.charts import BurnDown, burn_down
+from swsllm_nb.proxy.page.front import offered
+from swsllm_nb.proxy.page.receipt_filter import STATUSES, ReceiptFilter, read_filter
+from swsllm_nb.proxy.page.snippets import Snippets
+from swsllm_nb.proxy.page.visit import Page, Response, Visit
+from swsllm_nb.proxy.receipts import Day, Receipt, ReceiptPage, Wanted, receipts
+from swsllm_nb.proxy.receipts import burn_down as days_of_account
+from swsllm_nb.proxy.standing import Account
+from swsllm_nb.proxy.work import Work
+
+__all__ = ["student_of", "student_pages"]
+
+_SHOWN_RECEIPTS = 20
+_MOST_UNCONFIRMED = 100
+_SMALL_PROMPT_TOKENS = 100
+
+
+@dataclass(frozen=True)
+class _Home:
+    """What the page reads of the database, on one state of it."""
+
+    page: ReceiptPage
+    unconfirmed: list[Receipt]
+    days: list[Day]
+    key: LiveKey | None
+
+
+def student_pages() -> Sequence[Page]:
+    return [Page("/", home, "student")]
+
+
+def student_of(visit: Visit) -> Account:
+    """Whose page it is."""
+    assert visit.person is not None, "the page is for who is signed in"
+    assert visit.person.account is not None, "the page is for students"
+    return visit.person.account
+
+
+async def home(visit: Visit) -> Response:
+    account = student_of(visit)
+    asked = read_filter(visit.query)
+    read = await visit.site.store.read(lambda: _home(account.id, asked))
+    today = datetime.now().astimezone().date()
+    last_day = last_day_of(account)
+    return visit.page(
+        "student.html",
+        account=account,
+        bar=_bar(account),
+        last_day=last_day,
+        waiting=account.valid_from is not None and account.valid_from > _now_text(),
+        over=last_day is not None and last_day < today,
+        used_up=account.budget_pico - account.spend_pico < _least_call_pico(visit.site.offer),
+        chart=_chart(read.days, last_day, today),
+        receipts=read.page.receipts,
+        older=read.page.next_before_id,
+        asked=asked,
+        statuses=STATUSES,
+        unconfirmed=read.unconfirmed,
+        key=read.key,
+        models=offered(visit.site.offer),
+        snippets=Snippets(visit.base_url, visit.site.offer.catalogue.default.id),
+    )
+
+
+def _home(account_id: int, asked: ReceiptFilter) -> Work[_Home]:
+    open_only = Wanted(status="unconfirmed")
+    unconfirmed = yield from receipts(account_id, open_only, limit=_MOST_UNCONFIRMED)
+    return _Home(
+        page=(
+            yield from receipts(
+                account_id, asked.wanted, before_id=asked.before_id, limit=_SHOWN_RECEIPTS
+            )
+        ),
+        unconfirmed=[one for one in unconfirmed.receipts if one.creditable_pico],
+        days=(yield from days_of_account(account_id)),
+        key=(yield from live_key(account_id)),
+    )
+
+
+def _chart(days: list[Day], last_day: date | None, today: date) -> BurnDown | None:
+    return burn_down(days, last_day, today)
+
+
+def last_day_of(account: Account) -> date | None:
+    """The last day on which calls are answered, by this machine's calendar."""
+    if account.valid_until is None:
+        return None
+    end = datetime.fromisoformat(account.valid_until).astimezone()
+    return (end - timedelta(microseconds=1)).date()
+
+
+def _now_text() -> str:
+    return datetime.now().astimezone().isoformat()
+
+
+def _least_call_pico(offer: Offer) -> int:
+    """What the cheapest question holds at least: with less left, none is answered any more."""
+    serving = [model for model in map(offer.serving, offer.catalogue.models) if model]
+    bounds = [pricing.bound(model, _SMALL_PROMPT_TOKENS) for model in serving]
+    return min((bound.hold_pico(bound.floor_cap_tokens) for bound in bounds), default=0)
+
+
+@dataclass(frozen=True)
+class Bar:
+    """The parts of a budget as shares of 1000."""
+
+    spent: int
+    held: int
+
+
+def _bar(account: Account) -> Bar:
+    whole = max(account.budget_pico, account.spend_pico + account.reserved_pico, 1)
+    spent = _share(account.spend_pico, whole)
+    return Bar(spent, min(_share(account.reserved_pico, whole), 1000 - spent))
+
+
+def _share(part_pico: int, whole_pico: int) -> int:
+    """Rounded up, so that the rest never looks like more than it is."""
+    return min(1000, -(-max(part_pico, 0) * 1000 // whole_pico))
