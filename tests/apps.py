@@ -28,6 +28,7 @@ class Course:
     app: App
     key: str
     store: Store
+    password: str
 
     def client(self) -> httpx2.AsyncClient:
         """A client with that key, without a socket in between."""
@@ -46,4 +47,4 @@ async def course(folder: Path, base_url: str, **options: Any) -> AsyncIterator[C
         made = await Office(store, SECRET, "a test").add_account("ada", "5.00")
         told = {"offer": Offer(ages=False), **options}
         app = create_app(store=store, upstreams=Upstreams((upstream,)), secret=SECRET, **told)
-        yield Course(app, made.key, store)
+        yield Course(app, made.key, store, made.password)

@@ -41,7 +41,7 @@ class Desk:
         return self._keep(self.session.get(self._url(path), params=query, timeout=30))
 
     def post(self, path: str, files: Any = None, **fields: Any) -> requests.Response:
-        form = {"csrf": self.hidden("csrf"), **fields}
+        form = fields if "csrf" in fields else {"csrf": self.hidden("csrf"), **fields}
         parts = urlsplit(self.proxy.base_url)
         origin = {"Origin": f"{parts.scheme}://{parts.netloc}"}
         answer = self.session.post(

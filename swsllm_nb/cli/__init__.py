@@ -15,7 +15,7 @@ from swsllm_nb.cli import (
     serving,
     staff,
     usage,
-)  # fmt: skip
+)
 
 __all__ = ["main"]
 
@@ -44,7 +44,7 @@ def commands() -> None:
 for _command in (
     serving.lab, serving.serve, serving.migrate, accounts.account, budgets.budget, budgets.key,
     usage.usage, models.model, course.course, course.ledger, staff.staff, staff.audit,
-    doctor.doctor, running.backup, running.restore, running.deploy,
+    running.backup, running.restore, running.deploy, doctor.doctor,
 ):  # fmt: skip
     commands.add_command(_command)
 for _command in (rosters.account_import, rosters.account_password):

@@ -108,8 +108,8 @@ class Place:
         """Raises ValueError where there is no course yet."""
         if not self.exists:
             raise ValueError(
-                f"There is no course in {self.folder} yet. 'swsllm account add' and 'swsllm serve' "
-                "make one; was another --data meant?"
+                f"There is no course in {self.folder} yet. 'swsllm account add', 'swsllm staff "
+                "add' and 'swsllm serve' make one; was another --data meant?"
             )
 
     @property

@@ -57,7 +57,7 @@ def account_import(
         return report, await office.course()
 
     if dry_run:
-        report, _ = place.in_office(act, create=True)
+        report, _ = place.in_office(act)
         _show_report(report, as_json)
     else:
         with handout.opened() as hand_out:

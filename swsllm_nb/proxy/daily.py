@@ -12,7 +12,7 @@ from swsllm_nb.proxy.work import Work, ask
 
 __all__ = ["SUMS", "Moment", "moment", "sum_up", "unlike_the_ledger"]
 
-BATCH_ROWS = 1000
+BATCH_ROWS = 500
 
 SUMS: Final = """
     CAST(sum(CASE WHEN l.kind = 'call' THEN 1 ELSE 0 END) AS BIGINT) AS calls,
@@ -65,8 +65,9 @@ def sum_up(complete_to_id: int) -> Work[bool]:
     Every row up to ``complete_to_id`` that there will ever be is visible. The first row that is
     still held ends what can be summed up, as nobody knows its cost yet.
     """
+    # Without the plus both databases would look through the ledger by id until they find one.
     (row,) = yield ask(
-        "SELECT summed_up_to_id, (SELECT min(id) FROM ledger WHERE state = 'held') AS held_id "
+        "SELECT summed_up_to_id, (SELECT min(+id) FROM ledger WHERE state = 'held') AS held_id "
         "FROM course FOR UPDATE"
     )
     done: int = row["summed_up_to_id"]

@@ -20,6 +20,8 @@ __all__ = [
     "list_accounts",
     "listed_account",
     "listed_accounts",
+    "listed_of_row",
+    "listed_rows",
     "pace_since",
 ]
 
@@ -73,15 +75,22 @@ class AccountQuery:
 class Listed:
     """An account with what staff want to see of it at a glance.
 
-    ``pace_pico`` is what it spent per day, on average over the last seven days.
+    ``pace_pico`` is what it spent per day, on average over the last seven days (below 0 where more
+    was given back).
     """
 
     account: Account
-    full_name: str
-    email: str
     status: Status
     last_call_at: str | None
     pace_pico: int
+
+    @property
+    def full_name(self) -> str:
+        return self.account.full_name
+
+    @property
+    def email(self) -> str:
+        return self.account.email
 
     @property
     def days_left(self) -> int | None:
@@ -101,18 +110,22 @@ class AccountPage:
 
 def list_accounts(query: AccountQuery) -> Work[AccountPage]:
     """A page of the table of accounts."""
-    order = f"{SORTS[query.sort]} {'DESC' if query.descending else 'ASC'}, id"
-    rows = yield from _listed_rows(
-        f"{_CHOSEN} ORDER BY {order} LIMIT $6 OFFSET $7",
+    order = f"ORDER BY {SORTS[query.sort]} {'DESC' if query.descending else 'ASC'}, id"
+    page = f"{order} LIMIT $6 OFFSET $7"
+    # What is asked about each account is asked about those of the page alone, where that can be.
+    inner, outer = (_CHOSEN, page) if query.sort in _DEAR_SORTS else (f"{_CHOSEN} {page}", order)
+    rows = yield from listed_rows(
+        inner, f"SELECT *, (SELECT count(*) FROM standing {_CHOSEN}) AS total FROM listed {outer}",
         _pattern(query.search), query.status, query.limit, query.offset,
     )  # fmt: skip
     if query.offset and not rows:
         first = yield from list_accounts(replace(query, limit=1, offset=0))
         return AccountPage([], first.total)
-    return AccountPage([_listed(row) for row in rows], rows[0]["total"] if rows else 0)
+    return AccountPage([listed_of_row(row) for row in rows], rows[0]["total"] if rows else 0)
 
 
-_CHOSEN = r"""
+_DEAR_SORTS: Final = ("last_call", "pace")
+_CHOSEN: Final = r"""
     WHERE status = coalesce(CAST($5 AS TEXT), status)
       AND (status <> 'deleted' OR CAST($5 AS TEXT) = 'deleted')
       AND (lower(name) LIKE lower($4) ESCAPE '\' OR lower(full_name) LIKE lower($4) ESCAPE '\'
@@ -127,45 +140,54 @@ def _pattern(search: str) -> str:
 
 def listed_account(name: str) -> Work[Listed | None]:
     """The account of that name, also a deleted one."""
-    rows = yield from _listed_rows("WHERE name = $4", name)
-    return _listed(rows[0]) if rows else None
+    rows = yield from listed_rows("WHERE name = $4", "SELECT * FROM listed", name)
+    return listed_of_row(rows[0]) if rows else None
 
 
 def listed_accounts() -> Work[list[Listed]]:
     """Every account that was not deleted."""
-    rows = yield from _listed_rows("WHERE status <> 'deleted'")
-    return [_listed(row) for row in rows]
+    rows = yield from listed_rows("WHERE status <> 'deleted'", "SELECT * FROM listed")
+    return [listed_of_row(row) for row in rows]
 
 
-def _listed_rows(chosen: str, *values: Any) -> Work[Sequence[Row]]:
+def listed_rows(chosen: str, selecting: str, *values: Any) -> Work[Sequence[Row]]:
+    """What is selected from ``listed``: the accounts that are ``chosen``, with pace and last call.
+
+    ``values`` are those of $4 and so on.
+    """
     at = yield from moment()
-    return (yield ask(f"{_LISTED} {chosen}", at.now, pace_since(at), at.summed_up_to_id, *values))
+    # Materialized: else what is asked about each account is asked again wherever it is used.
+    sql = f"""
+        WITH standing AS (SELECT {ACCOUNT}, {_STATUS} AS status FROM accounts),
+        chosen AS (SELECT * FROM standing {chosen}),
+        listed AS MATERIALIZED (
+            SELECT *, {_LAST_CALL} AS last_call_at, ({_SPENT}) / {PACE_DAYS} AS pace_pico
+            FROM chosen
+        )
+        {selecting}
+    """
+    return (yield ask(sql, at.now, pace_since(at), at.summed_up_to_id, *values))
 
 
-_LISTED = f"""
-    WITH recent AS (
-        SELECT account_id, CAST(sum(amount_pico) AS BIGINT) AS pico FROM (
-            SELECT account_id, amount_pico FROM daily WHERE day >= $2
-            UNION ALL
-            SELECT account_id, amount_pico FROM ledger
-            WHERE id > $3 AND kind <> 'grant' AND at >= $2
-        ) spent GROUP BY account_id
-    ), listed AS (
-        SELECT {ACCOUNT}, full_name, email,
-            CASE WHEN deleted_at IS NOT NULL THEN 'deleted'
-                 WHEN enabled = 0 THEN 'disabled'
-                 WHEN valid_until <= $1 THEN 'ended'
-                 WHEN valid_from > $1 THEN 'not yet'
-                 WHEN spend_pico >= budget_pico THEN 'used up'
-                 WHEN budget_pico - spend_pico - reserved_pico <= budget_pico / {100 // LOW_PERCENT}
-                     THEN 'low'
-                 ELSE 'active' END AS status,
-            (SELECT at FROM ledger WHERE account_id = accounts.id AND kind = 'call'
-             ORDER BY ledger.id DESC LIMIT 1) AS last_call_at,
-            CASE WHEN recent.pico > 0 THEN recent.pico / {PACE_DAYS} ELSE 0 END AS pace_pico
-        FROM accounts LEFT JOIN recent ON recent.account_id = accounts.id
-    )
-    SELECT *, count(*) OVER () AS total FROM listed
+_STATUS: Final = f"""
+    CASE WHEN deleted_at IS NOT NULL THEN 'deleted'
+         WHEN enabled = 0 THEN 'disabled'
+         WHEN valid_until <= $1 THEN 'ended'
+         WHEN valid_from > $1 THEN 'not yet'
+         WHEN spend_pico >= budget_pico THEN 'used up'
+         WHEN budget_pico - spend_pico - reserved_pico <= budget_pico / {100 // LOW_PERCENT}
+             THEN 'low'
+         ELSE 'active' END
+"""
+_LAST_CALL: Final = """
+    (SELECT at FROM ledger WHERE account_id = chosen.id AND kind = 'call'
+     ORDER BY ledger.id DESC LIMIT 1)
+"""
+_SPENT: Final = """
+    (SELECT CAST(coalesce(sum(amount_pico), 0) AS BIGINT) FROM daily
+     WHERE account_id = chosen.id AND day >= $2)
+    + (SELECT CAST(coalesce(sum(amount_pico), 0) AS BIGINT) FROM ledger
+       WHERE account_id = chosen.id AND id > $3 AND kind <> 'grant' AND at >= $2)
 """
 
 
@@ -175,11 +197,9 @@ def pace_since(at: Moment) -> str:
     return (today - timedelta(days=PACE_DAYS - 1)).isoformat()
 
 
-def _listed(row: Row) -> Listed:
+def listed_of_row(row: Row) -> Listed:
     return Listed(
         account=account_of_row(row),
-        full_name=row["full_name"],
-        email=row["email"],
         status=row["status"],
         last_call_at=row["last_call_at"],
         pace_pico=row["pace_pico"],

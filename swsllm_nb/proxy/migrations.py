@@ -159,6 +159,7 @@ _PAGE = Migration(
         "ALTER TABLE course ADD COLUMN default_budget_pico $int CHECK (default_budget_pico >= 0)",
         "ALTER TABLE course ADD COLUMN default_models TEXT",
         "ALTER TABLE course ADD COLUMN retention_days $int CHECK (retention_days > 0)",
+        "ALTER TABLE course ADD COLUMN keys_shown_once $int CHECK (keys_shown_once IN (0, 1))",
         "ALTER TABLE course ADD COLUMN summed_up_to_id $int NOT NULL DEFAULT 0",
         """
         CREATE TABLE staff (
@@ -233,7 +234,7 @@ _PAGE = Migration(
             PRIMARY KEY (day, account_id, model)
         ) $strict
         """,
-        "CREATE INDEX daily_by_account ON daily (account_id, day)",
+        "CREATE INDEX daily_by_account ON daily (account_id, day, amount_pico)",
         """
         CREATE TABLE course_daily (
             day TEXT NOT NULL,
@@ -248,7 +249,10 @@ _PAGE = Migration(
         """
         CREATE INDEX ledger_grants ON ledger (account_id, at, amount_pico) WHERE kind = 'grant'
         """,
-        "CREATE INDEX ledger_unconfirmed ON ledger (account_id, id) WHERE state = 'unconfirmed'",
+        """
+        CREATE INDEX ledger_unconfirmed ON ledger (account_id, id, amount_pico)
+            WHERE state = 'unconfirmed'
+        """,
         """
         CREATE INDEX ledger_carried ON ledger (account_id)
             WHERE kind = 'adjustment' AND adjusts_id IS NULL

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from swsllm_nb.proxy.daily import SUMS, Moment, moment
-from swsllm_nb.proxy.listing import PACE_DAYS, Listed, listed_accounts, pace_since
+from swsllm_nb.proxy.listing import PACE_DAYS, Listed, listed_of_row, listed_rows, pace_since
 from swsllm_nb.proxy.receipts import Day, days_of
-from swsllm_nb.proxy.work import Row, Work, ask
+from swsllm_nb.proxy.work import Work, ask
 
 __all__ = ["CourseOverview", "CourseSums", "ModelDay", "Stuck", "course_overview"]
 
@@ -68,51 +68,44 @@ class CourseOverview:
 def course_overview() -> Work[CourseOverview]:
     """The class at a glance."""
     at = yield from moment()
-    listed = yield from listed_accounts()
     since = pace_since(at)
+    rows = yield from listed_rows("WHERE status <> 'deleted'", _NOTABLE, since, PACE_DAYS)
+    listed = [(row, listed_of_row(row)) for row in rows]
+    stuck = [
+        Stuck(one, row["refusals"], row["newest"][_MOMENT:], row["newest"][:_MOMENT])
+        for row, one in listed
+        if row["is_stuck"]
+    ]
     return CourseOverview(
         sums=(yield from _sums()),
         days=(yield from _days(at)),
         by_model=(yield from _by_model(at)),
-        near_limit=sorted(filter(_is_near_limit, listed), key=_share_left),
-        stuck=(yield from _stuck(listed, since)),
-        idle=[one for one in listed if _is_idle(one, since)],
+        near_limit=sorted((one for row, one in listed if row["is_near"]), key=_share_left),
+        stuck=sorted(stuck, key=lambda one: one.last_at, reverse=True),
+        idle=[one for row, one in listed if row["is_idle"]],
     )
 
 
-def _is_near_limit(listed: Listed) -> bool:
-    days_left = listed.days_left
-    soon = listed.status == "active" and days_left is not None and days_left < PACE_DAYS
-    return soon or listed.status in ("low", "used up")
+_MOMENT = len("2026-11-23T10:00:00.000000Z")
+_NOTABLE = f"""
+    , refused AS (
+        SELECT account_id, CAST(sum(refusals) AS BIGINT) AS refusals, max(last_at || code) AS newest
+        FROM refusals WHERE hour >= $4 GROUP BY account_id
+    ), judged AS (
+        SELECT listed.*, refusals, newest,
+            status IN ('low', 'used up') OR (status = 'active' AND pace_pico > 0 AND
+                (budget_pico - spend_pico - reserved_pico) / pace_pico < $5) AS is_near,
+            status IN ('active', 'low') AND coalesce(last_call_at, '') < $4 AS is_idle,
+            coalesce(substr(newest, 1, {_MOMENT}) > coalesce(last_call_at, ''), 1 = 0) AS is_stuck
+        FROM listed LEFT JOIN refused ON refused.account_id = listed.id
+    )
+    SELECT * FROM judged WHERE is_near OR is_idle OR is_stuck ORDER BY lower(name), id
+"""
 
 
 def _share_left(listed: Listed) -> Fraction:
     account = listed.account
     return Fraction(account.remaining_pico, max(1, account.budget_pico))
-
-
-def _is_idle(listed: Listed, since: str) -> bool:
-    return listed.status in ("active", "low") and (listed.last_call_at or "") < since
-
-
-def _stuck(listed: list[Listed], since: str) -> Work[list[Stuck]]:
-    """Those with the newest refusal first."""
-    rows = yield ask(
-        "SELECT account_id, code, refusals, last_at FROM refusals WHERE hour >= $1 "
-        "ORDER BY last_at",
-        since,
-    )
-    refused: dict[int, list[Row]] = {}
-    for row in rows:
-        refused.setdefault(row["account_id"], []).append(row)
-    found = []
-    for one in listed:
-        of_account = refused.get(one.account.id, [])
-        if of_account and of_account[-1]["last_at"] > (one.last_call_at or ""):
-            times = sum(row["refusals"] for row in of_account)
-            newest = of_account[-1]
-            found.append(Stuck(one, times, newest["code"], newest["last_at"]))
-    return sorted(found, key=lambda stuck: stuck.last_at, reverse=True)
 
 
 def _sums() -> Work[CourseSums]:

@@ -15,7 +15,7 @@ __all__ = ["PublicAddress", "inside"]
 _NUMERIC_HOST: Final = re.compile(
     r"(localhost|\d{1,3}(\.\d{1,3}){3}|\[[0-9a-f:.]{2,45}\])(:\d{1,5})?", re.ASCII
 )
-_INSIDE: Final = re.compile(r"/(?!/)[A-Za-z0-9/_.~%-]*(\?[A-Za-z0-9/_.~%&=+,:-]*)?", re.ASCII)
+_INSIDE: Final = re.compile(r"(/|(/(?!\.)[A-Za-z0-9_.~-]+)+)(\?[A-Za-z0-9/_.~%&=+,:-]*)?", re.ASCII)
 _DEFAULT_PORTS: Final = {"http": ":80", "https": ":443"}
 
 
@@ -69,5 +69,8 @@ class PublicAddress:
 
 
 def inside(path: str | None) -> str | None:
-    """A path that somebody sent, if it surely is one of this site's own."""
+    """A path that somebody sent, if it surely is one of this site's own.
+
+    Without dots before a name: other applications stand beside the prefix.
+    """
     return path if path and len(path) <= 500 and _INSIDE.fullmatch(path) else None

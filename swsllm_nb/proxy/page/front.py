@@ -35,6 +35,7 @@ class OfferedModel:
     cap_field: str
     shutdown_date: date | None
     ends_soon: bool
+    is_past: bool
     successor: str | None
     served_by: str | None
     upstreams: tuple[str, ...]
@@ -88,6 +89,7 @@ def _shown(model: Model, serving: Model | None) -> OfferedModel:
         cap_field=priced.cap_field,
         shutdown_date=end,
         ends_soon=end is not None and 0 < (end - utc_today()).days <= _SOON_DAYS,
+        is_past=end is not None and end <= utc_today(),
         successor=model.successor,
         served_by=serving.id if serving and serving is not model else None,
         upstreams=priced.upstreams,

@@ -97,8 +97,8 @@ class Pages:
         except Exception:
             _faults.exception("%s %s failed", request.method, visit.path)
             response = visit.page("sorry.html", 500, sentence=visit.say(
-                "The page itself failed, and nothing was changed. Please try again, or tell the "
-                "teaching staff."
+                "The page itself failed. Please look whether it was done before you try again, or "
+                "tell the teaching staff."
             ))  # fmt: skip
         return harden(response)
 

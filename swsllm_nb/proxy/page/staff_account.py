@@ -1,6 +1,6 @@
 """One account as staff see it: how it stands, its ledger, its refusals, and every act on it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from typing import Final
 
@@ -13,12 +13,13 @@ from swsllm_nb.proxy.page.student import last_day_of
 from swsllm_nb.proxy.page.visit import Response, Visit
 from swsllm_nb.proxy.receipts import Receipt, Wanted, receipts, spend_by_model
 from swsllm_nb.proxy.receipts import burn_down as days_of_account
+from swsllm_nb.proxy.refused import refusals_of
 from swsllm_nb.proxy.sheets import Cell, Dollars
-from swsllm_nb.proxy.work import Row, Work, ask
+from swsllm_nb.proxy.work import Work, ask
 
 __all__ = ["account", "credit", "edit", "ledger_sheet"]
 
-_ROWS: Final = 50
+_ROWS: Final = 30
 _TRAIL_ROWS: Final = 20
 _REFUSALS: Final = 30
 _SHEET_ROWS: Final = 100_000
@@ -99,7 +100,7 @@ async def _page(
             utc_today(),
         ),
         models=await read(partial(spend_by_model, account_id)),
-        refused=await read(partial(_refused, account_id)),
+        refused=await read(partial(refusals_of, account_id, limit=_REFUSALS)),
         entries=[(entry, details_of(entry)) for entry in trail],
         trouble=trouble,
     )
@@ -114,17 +115,6 @@ async def _found(visit: Visit) -> Listed | None:
         return (yield from listed_account(rows[0]["name"])) if rows else None
 
     return None if number is None else await visit.site.store.read(find)
-
-
-def _refused(account_id: int) -> Work[Sequence[Row]]:
-    """What was refused to the account and how often, the newest first."""
-    return (
-        yield ask(
-            "SELECT last_at, code, model, refusals FROM refusals WHERE account_id = $1 "
-            "ORDER BY last_at DESC LIMIT $2",
-            account_id, _REFUSALS,
-        )
-    )  # fmt: skip
 
 
 def _missing(visit: Visit) -> Response:

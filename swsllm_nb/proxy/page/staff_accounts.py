@@ -10,7 +10,7 @@ from swsllm_nb.proxy.listing import (
     list_accounts,
     listed_accounts,
 )
-from swsllm_nb.proxy.page.staff_desk import office_of, said, sheet_answer
+from swsllm_nb.proxy.page.staff_desk import amount, office_of, said, sheet_answer
 from swsllm_nb.proxy.page.tables import Asked, Column, Table
 from swsllm_nb.proxy.page.visit import Response, Visit
 from swsllm_nb.proxy.sheets import Cell, Dollars
@@ -68,7 +68,10 @@ async def add_page(visit: Visit) -> Response:
         return await _add_form(visit, form)
     try:
         credentials = await office_of(visit).add_account(
-            form["name"], form["budget"] or None, full_name=form["full_name"], email=form["email"]
+            form["name"],
+            amount(visit, "budget") or None,
+            full_name=form["full_name"],
+            email=form["email"],
         )
     except ValueError as error:
         return await _add_form(visit, form, said(visit, error))

@@ -7,7 +7,7 @@ from swsllm_nb.proxy import words
 from swsllm_nb.proxy.office import Done, Office
 from swsllm_nb.proxy.page import pending
 from swsllm_nb.proxy.page.staff_accounts import found_accounts
-from swsllm_nb.proxy.page.staff_desk import office_of, said, teacher_id
+from swsllm_nb.proxy.page.staff_desk import amount, office_of, said, teacher_id
 from swsllm_nb.proxy.page.tables import Asked
 from swsllm_nb.proxy.page.visit import Response, Visit
 
@@ -74,6 +74,7 @@ async def answer(visit: Visit) -> Response:
     if visit.field("no"):
         return visit.redirect("/staff/accounts", visit.say("Nothing was done."))
     form = {name: visit.field(name) for name in _FIELDS}
+    form["amount"] = amount(visit, "amount")
     form["models"] = ",".join(visit.fields("model"))
     try:
         done = await _ACTS[act](office_of(visit), names, form)

@@ -6,7 +6,7 @@ from typing import Final
 from swsllm_nb.money import usd_text
 from swsllm_nb.proxy.audit import Entry
 from swsllm_nb.proxy.course import Course
-from swsllm_nb.proxy.page.staff_desk import details_of, office_of, said, sheet_answer
+from swsllm_nb.proxy.page.staff_desk import amount, details_of, office_of, said, sheet_answer
 from swsllm_nb.proxy.page.staff_forms import changed_fields
 from swsllm_nb.proxy.page.visit import Response, Visit
 from swsllm_nb.proxy.sheets import Cell
@@ -28,6 +28,8 @@ async def course_page(visit: Visit) -> Response:
     models = ",".join(visit.fields("model")) if visit.field("which_models") == "these" else ""
     if models != visit.field("was.default_models"):
         changes["default_models"] = models
+    for name in changes.keys() & {"default_budget_usd", "cap_usd"}:
+        changes[name] = amount(visit, name)
     if not changes:
         return visit.redirect("/staff/course", visit.say("Nothing was changed."))
     try:

@@ -4,10 +4,11 @@ from collections.abc import Iterable, Sequence
 
 from swsllm_nb.proxy.audit import Entry
 from swsllm_nb.proxy.office import Office
+from swsllm_nb.proxy.page.sentences import retold
 from swsllm_nb.proxy.page.visit import Response, Visit
 from swsllm_nb.proxy.sheets import Cell, sheet
 
-__all__ = ["details_of", "office_of", "said", "sheet_answer", "teacher_id"]
+__all__ = ["amount", "details_of", "in_dollars", "office_of", "said", "sheet_answer", "teacher_id"]
 
 
 def office_of(visit: Visit) -> Office:
@@ -21,9 +22,18 @@ def teacher_id(visit: Visit) -> int:
     return visit.person.id
 
 
+def amount(visit: Visit, name: str) -> str:
+    """A field with dollars, of which Germans write 2,50."""
+    return in_dollars(visit, visit.field(name).strip())
+
+
+def in_dollars(visit: Visit, text: str) -> str:
+    return text.replace(",", ".") if visit.language == "de" and "." not in text else text
+
+
 def said(visit: Visit, error: Exception | str) -> str:
     """What an act refused to do, in the language of the visit."""
-    return visit.say(str(error))
+    return retold(str(error), visit.language)
 
 
 def details_of(entry: Entry) -> str:

@@ -6,7 +6,7 @@ from typing import Any, Final
 from swsllm_nb.proxy.office import RosterLine, RosterReport
 from swsllm_nb.proxy.page import pending
 from swsllm_nb.proxy.page.staff_ask import gone
-from swsllm_nb.proxy.page.staff_desk import office_of, said, sheet_answer, teacher_id
+from swsllm_nb.proxy.page.staff_desk import amount, office_of, said, sheet_answer, teacher_id
 from swsllm_nb.proxy.page.visit import Response, Visit
 from swsllm_nb.proxy.sheets import Cell, Dollars
 
@@ -25,7 +25,7 @@ async def page(visit: Visit) -> Response:
         return await _choose(visit, visit.say("No file was chosen, or it is empty."))
     question = {
         "document": base64.b64encode(document).decode(),
-        "budget": visit.field("budget").strip() or None,
+        "budget": amount(visit, "budget") or None,
     }
     try:
         report = await _import(visit, question, dry_run=True)

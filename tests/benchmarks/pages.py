@@ -1,0 +1,155 @@
+"""What the reads of each page take over a long ledger, on SQLite and on PostgreSQL.
+
+    python tests/benchmarks/pages.py [ROWS] [ACCOUNTS]
+
+A course of 60 days, 1,000 accounts and 1,000,000 calls unless told otherwise, summed up as a
+serving process would. Each read is timed through the store as a page asks it. The aim is a worst
+read well under 50 ms.
+"""
+
+import asyncio
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parents[1]
+sys.path.insert(0, str(HERE))
+
+from postgres import _programs, database_of_its_own, running_postgres  # noqa: E402
+from stores import Place, execute  # noqa: E402
+
+from swsllm_nb.proxy import books, listing, overview, receipts, refused  # noqa: E402
+from swsllm_nb.proxy.listing import AccountQuery  # noqa: E402
+from swsllm_nb.proxy.receipts import Wanted  # noqa: E402
+from swsllm_nb.proxy.store import Store  # noqa: E402
+from swsllm_nb.proxy.work import Work  # noqa: E402
+
+DAYS = 60
+ROUNDS = 20
+
+ACCOUNTS = """
+    WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < $1)
+    INSERT INTO accounts (id, name, full_name, email, password_hash, budget_pico, created_at)
+    SELECT n, 'student' || n, 'Student Number ' || n, 'student' || n || '@uni.example', '',
+        5000000000000, $2 FROM numbers
+"""
+GRANTS = """
+    INSERT INTO ledger (kind, account_id, at, amount_pico, reason, author)
+    SELECT 'grant', id, created_at, budget_pico, 'first budget', 'a benchmark' FROM accounts
+"""
+CALLS = """
+    WITH RECURSIVE numbers (n) AS
+        (SELECT CAST($1 AS BIGINT) UNION ALL SELECT n + 1 FROM numbers WHERE n < $2),
+    calls AS (SELECT n, (n * 7919) % $3 + 1 AS account_id, n % 500 = 0 AS doubtful,
+        200 + n % 800 AS prompt, 50 + n % 400 AS completion FROM numbers)
+    INSERT INTO ledger (kind, account_id, at, amount_pico, request_id, state, owner, upstream,
+        model, stream, hold_pico, cap_tokens, prices, prompt_tokens, cached_tokens,
+        cache_write_tokens, completion_tokens, reasoning_tokens, finished_at)
+    SELECT 'call', account_id,
+        CAST($4 AS TEXT) || 'T' || (10 + n % 10) || ':' || (10 + n % 50) || ':30.000000Z',
+        CASE WHEN doubtful THEN 20000000 ELSE prompt * 1500 + completion * 6000 END,
+        'req_' || n || '0123456789abcdef0123456789abcdef',
+        CASE WHEN doubtful THEN 'unconfirmed' ELSE 'settled' END, '0123456789abcdef', 'openai',
+        CASE n % 3 WHEN 0 THEN 'gpt-4o-2024-11-20' WHEN 1 THEN 'o3-mini-2025-01-31'
+            ELSE 'gpt-4o-mini-2024-07-18' END,
+        1, 20000000, 4096, '{"input":1500,"output":6000}',
+        CASE WHEN doubtful THEN NULL ELSE prompt END, CASE WHEN doubtful THEN NULL ELSE 0 END,
+        CASE WHEN doubtful THEN NULL ELSE 0 END, CASE WHEN doubtful THEN NULL ELSE completion END,
+        CASE WHEN doubtful THEN NULL ELSE 0 END, $4
+    FROM calls
+"""
+SPEND = """
+    UPDATE accounts SET spend_pico = (SELECT CAST(sum(amount_pico) AS BIGINT) FROM ledger l
+        WHERE l.account_id = accounts.id AND l.kind <> 'grant')
+"""
+REFUSALS = """
+    INSERT INTO refusals (account_id, hour, code, model, refusals, last_at)
+    SELECT id, CAST($1 AS TEXT) || 'T1' || (id % 10), 'insufficient_quota', '', 3,
+        CAST($1 AS TEXT) || 'T19:59:59.000000Z' FROM accounts WHERE id % 10 = 0
+"""
+
+Read = Callable[[], Work[Any]]
+
+
+async def fill(store: Store, rows: int, accounts: int) -> None:
+    today = datetime.now(UTC).date()
+    days = [(today - timedelta(days=DAYS - 1 - number)).isoformat() for number in range(DAYS)]
+    await execute(store, ACCOUNTS, accounts, f"{days[0]}T08:00:00.000000Z")
+    await execute(store, GRANTS)
+    for number, day in enumerate(days):
+        first, last = rows * number // DAYS + 1, rows * (number + 1) // DAYS
+        await execute(store, CALLS, first, last, accounts, day)
+        await execute(store, REFUSALS, day)
+    await execute(store, SPEND)
+
+
+def reads(rows: int) -> dict[str, Read]:
+    """The reads of pages, by what they show."""
+    middle = rows // 2
+    return {
+        **{
+            f"accounts by {sort}": lambda sort=sort: listing.list_accounts(  # type: ignore[misc]
+                AccountQuery(sort=sort, descending=True)
+            )
+            for sort in ("name", "spend", "last_call", "pace", "status")
+        },
+        "accounts, searched": lambda: listing.list_accounts(AccountQuery(search="number 77")),
+        "accounts, last page": lambda: listing.list_accounts(AccountQuery(offset=950)),
+        "one account": lambda: listing.listed_account("student7"),
+        "the class": overview.course_overview,
+        "receipts, newest": lambda: receipts.receipts(7),
+        "receipts, older": lambda: receipts.receipts(7, before_id=middle),
+        "receipts, unconfirmed": lambda: receipts.receipts(7, Wanted(status="unconfirmed")),
+        "receipts, one model": lambda: receipts.receipts(7, Wanted(model="gpt-4o-2024-11-20")),
+        "burn-down": lambda: receipts.burn_down(7),
+        "spend by model": lambda: receipts.spend_by_model(7),
+        "refusals": lambda: refused.refusals_of(7),
+        "GET /usage": lambda: books.usage(7),
+    }
+
+
+async def timed(store: Store, read: Read) -> list[float]:
+    took = []
+    for _ in range(ROUNDS):
+        began = time.perf_counter()
+        await store.read(read)
+        took.append((time.perf_counter() - began) * 1000)
+    return took
+
+
+async def measure(name: str, place: Place, rows: int, accounts: int) -> None:
+    async with place.store(beat_seconds=10**6) as store:
+        await fill(store, rows, accounts)
+        began = time.perf_counter()
+        await store.sum_up()
+        print(f"{name}: {rows:,} rows summed up in {time.perf_counter() - began:.1f} s")
+        if place.url is not None:
+            await execute(store, "ANALYZE")
+        for what, read in reads(rows).items():
+            took = await timed(store, read)
+            print(f"  {what:24} {statistics.median(took):6.1f} ms, worst {max(took):6.1f} ms")
+        began = time.perf_counter()
+        print(f"  summed up again in {(time.perf_counter() - began) * 1000:.1f} ms")
+
+
+def main(rows: int = 1_000_000, accounts: int = 1000) -> None:
+    with ExitStack() as opened:
+        folder = Path(opened.enter_context(tempfile.TemporaryDirectory()))
+        asyncio.run(measure("SQLite", Place(folder), rows, accounts))
+        programs = _programs()
+        if programs is None:
+            print("PostgreSQL: none is installed here")
+            return
+        server = opened.enter_context(running_postgres(programs))
+        url = opened.enter_context(database_of_its_own(server))
+        asyncio.run(measure("PostgreSQL", Place(folder, url), rows, accounts))
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))
