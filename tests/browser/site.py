@@ -48,8 +48,15 @@ class CoursePage:
         self.page.click("main button")
 
     @property
-    def path(self) -> str:
-        return self.page.url.removeprefix(self.proxy.base_url)
+    def weight(self) -> int:
+        """Bytes of the page and of all that it loads."""
+        self.page.wait_for_load_state("load")
+        weight: int = self.page.evaluate(
+            """() => ["navigation", "resource"]
+                .flatMap((kind) => performance.getEntriesByType(kind))
+                .reduce((sum, entry) => sum + entry.decodedBodySize, 0)"""
+        )
+        return weight
 
     @property
     def overhang(self) -> int:
