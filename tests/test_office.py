@@ -290,6 +290,42 @@ def test_of_a_person_who_is_deleted_only_the_ledger_stays(place: Place) -> None:
     run(place, act)
 
 
+def test_a_course_may_keep_no_key_and_forgets_those_it_has_kept(place: Place) -> None:
+    async def act(office: Office) -> None:
+        ada = await office.add_account("ada", "1")
+        assert (await office.set_course(keys_shown_once="yes")).keys_shown_once
+        assert (await office.key_of(ada.account.id) or [""])[-1] is None
+        assert (await holder(office, ada.key)).account.name == "ada"
+        bob = await office.add_account("bob", "1")
+        renewed = await office.renew_key("ada")
+        for made in (ada, bob):
+            assert (await office.key_of(made.account.id) or [""])[-1] is None
+        assert (await holder(office, renewed)).account.name == "ada"
+        await office.set_course(keys_shown_once="no")
+        assert (await office.key_of(bob.account.id) or [""])[-1] is None
+        key = await office.renew_key("bob")
+        assert (await office.key_of(bob.account.id) or [""])[-1] == key
+
+    run(place, act)
+
+
+def test_a_deleted_person_is_not_in_the_databases_file_either(tmp_path: Path) -> None:
+    person = {"full_name": "Augusta King", "email": "byron@x.de"}
+
+    async def act(office: Office) -> None:
+        for name in ("lovelace", "other"):
+            await office.add_account(name, "5", **person)
+        await office.edit("lovelace", new_name="countess")
+        await office.set_course(name="SWS")
+        assert all(one.account for one in await office.delete(["countess", "other"]))
+
+    run(Place(tmp_path), act)
+    files = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    assert b"SWS" in files
+    for word in (b"lovelace", b"countess", b"King", b"byron", b"$argon2"):
+        assert word not in files
+
+
 def test_the_course_is_described_in_words_and_each_is_taken_away_by_an_empty_one(
     place: Place,
 ) -> None:
@@ -308,7 +344,7 @@ def test_the_course_is_described_in_words_and_each_is_taken_away_by_an_empty_one
         assert await office.set_course(name="SWS") == await office.course()
         assert (await office.course()).contact == "staff@x.de, P901"
         emptied: Any = await office.set_course(**dict.fromkeys(told, ""))
-        assert set(vars(emptied).values()) == {None}
+        assert set(vars(emptied).values()) == {None, False}
 
     run(place, act)
 
@@ -325,6 +361,7 @@ def test_the_course_is_described_in_words_and_each_is_taken_away_by_an_empty_one
         ("cap_usd", "-1", "negative"),
         ("retention_days", "0", "number of days"),
         ("retention_days", "1e3", "number of days"),
+        ("keys_shown_once", "perhaps", "neither yes nor no"),
     ],
 )
 def test_words_for_the_course_that_mean_nothing_are_one_sentence(

@@ -366,6 +366,10 @@ def test_a_roster_is_looked_at_first_then_imported_and_a_second_time_changes_not
         ("username\nx\n\0", "The file is no text"),
         ("username\nnobudget\n", "There is no budget for"),
         ("username\n" + "x\n" * 10_001, "at most 10,000 are read at once"),
+        (
+            "username,budget\n" + "".join(f"crowd{n},1\n" for n in range(2001)),
+            "here at most 2,000 are added at once",
+        ),
     ],
 )
 def test_a_file_that_is_no_roster_is_refused_in_a_sentence(

@@ -27,6 +27,7 @@ __all__ = [
     "edit",
     "find",
     "find_present",
+    "forget_sealed_keys",
     "grant",
     "insert_account",
     "named",
@@ -279,8 +280,15 @@ def _revoke(account_id: int) -> Work[int]:
 
 
 def _add_key(account_id: int, key: NewKey) -> Work[None]:
+    (course,) = yield ask("SELECT keys_shown_once FROM course")
+    sealed = key.seal(account_id) if key.seal and not course["keys_shown_once"] else None
     yield ask(
         "INSERT INTO keys (account_id, hash, prefix, sealed, created_at) "
         "VALUES ($1, $2, $3, $4, utc_now())",
-        account_id, key.hash, key.prefix, key.seal and key.seal(account_id),
+        account_id, key.hash, key.prefix, sealed,
     )  # fmt: skip
+
+
+def forget_sealed_keys() -> Work[None]:
+    """Keys go on working, and cannot be shown again."""
+    yield ask("UPDATE keys SET sealed = NULL WHERE sealed IS NOT NULL")

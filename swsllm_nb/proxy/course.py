@@ -28,26 +28,32 @@ class Course:
 
     ``begins`` and ``ends`` are days, such as 2027-02-28, and with ``default_models`` (None: all)
     and ``default_budget_pico`` they are what new accounts are given. ``cap_pico`` is the most that
-    all accounts together may spend. Calls older than ``retention_days`` are summed up.
+    all accounts together may spend. Calls older than ``retention_days`` are summed up. Where
+    ``keys_shown_once``, no key is kept, so that it cannot be shown again.
     """
 
-    name: str | None
-    begins: str | None
-    ends: str | None
-    contact: str | None
-    language: str | None
-    default_budget_pico: int | None
-    default_models: tuple[str, ...] | None
-    cap_pico: int | None
-    retention_days: int | None
+    name: str | None = None
+    begins: str | None = None
+    ends: str | None = None
+    contact: str | None = None
+    language: str | None = None
+    default_budget_pico: int | None = None
+    default_models: tuple[str, ...] | None = None
+    cap_pico: int | None = None
+    retention_days: int | None = None
+    keys_shown_once: bool = False
 
 
 def course() -> Work[Course]:
     (row,) = yield ask(
         "SELECT name, begins, ends, contact, language, default_budget_pico, default_models, "
-        "cap_pico, retention_days FROM course"
+        "cap_pico, retention_days, keys_shown_once FROM course"
     )
-    return Course(**{**row, "default_models": allowed_models(row["default_models"])})
+    read = {
+        "default_models": allowed_models(row["default_models"]),
+        "keys_shown_once": bool(row["keys_shown_once"]),
+    }
+    return Course(**{**row, **read})
 
 
 def set_course(changes: Mapping[str, str | int | None]) -> Work[Course]:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from swsllm_nb.catalogue import Row, overlaid
 from swsllm_nb.proxy import words
-from swsllm_nb.proxy.accounts import named
+from swsllm_nb.proxy.accounts import forget_sealed_keys, named
 from swsllm_nb.proxy.acts import Acts
 from swsllm_nb.proxy.audit import Entry, entries, note
 from swsllm_nb.proxy.course import (
@@ -41,6 +41,7 @@ _READ: Final[Mapping[str, tuple[str, Callable[[str], str | int]]]] = {
     "default_models": ("default_models", str),
     "cap_usd": ("cap_pico", words.budget_pico),
     "retention_days": ("retention_days", words.retention_days),
+    "keys_shown_once": ("keys_shown_once", words.yes),
 }
 """Each word for the course, with its column and how that is read."""
 
@@ -73,6 +74,8 @@ class CourseActs(Acts):
                 told["default_models"] = yield from known_models(names)
                 stated["default_models"] = json.dumps(told["default_models"])
             changed = yield from set_course(stated)
+            if changed.keys_shown_once:
+                yield from forget_sealed_keys()
             if changed.begins and changed.ends and changed.begins > changed.ends:
                 raise ValueError(f"No day is from {changed.begins} on and until {changed.ends}.")
             yield from note(self.author, "set_course", **told)

@@ -159,6 +159,7 @@ _PAGE = Migration(
         "ALTER TABLE course ADD COLUMN default_budget_pico $int CHECK (default_budget_pico >= 0)",
         "ALTER TABLE course ADD COLUMN default_models TEXT",
         "ALTER TABLE course ADD COLUMN retention_days $int CHECK (retention_days > 0)",
+        "ALTER TABLE course ADD COLUMN keys_shown_once $int CHECK (keys_shown_once IN (0, 1))",
         "ALTER TABLE course ADD COLUMN summed_up_to_id $int NOT NULL DEFAULT 0",
         """
         CREATE TABLE staff (

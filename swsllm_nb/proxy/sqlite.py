@@ -132,6 +132,8 @@ def _connect(path: Path) -> tuple[sqlite3.Connection, Clock]:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
+            # Of a person who was deleted nothing is left in the file's free space either.
+            connection.execute("PRAGMA secure_delete = ON")
             connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
             opened.pop_all()
     except sqlite3.Error as error:

@@ -22,6 +22,7 @@ __all__ = [
     "retention_days",
     "usable_email",
     "usable_name",
+    "yes",
 ]
 
 _NAME_CHARACTERS = 100
@@ -94,6 +95,13 @@ def language(text: str) -> str:
     if text not in LANGUAGES:
         raise ValueError(f"{text[:40]!r} is no language of the page: {' or '.join(LANGUAGES)}.")
     return text
+
+
+def yes(text: str) -> int:
+    """1 for yes, 0 for no."""
+    if text not in ("yes", "no"):
+        raise ValueError(f"{text[:40]!r} is neither yes nor no.")
+    return int(text == "yes")
 
 
 def retention_days(text: str) -> int:

@@ -1,7 +1,6 @@
 """From a request to a visit: whose session, which language, what the course says of itself."""
 
 import secrets
-from dataclasses import fields
 from typing import Any, Final
 
 from starlette.datastructures import FormData
@@ -22,7 +21,7 @@ from swsllm_nb.proxy.work import Work
 
 __all__ = ["form", "session_hash", "stranger", "visit"]
 
-_UNKNOWN: Final = Course(**dict.fromkeys(field.name for field in fields(Course)))
+_UNKNOWN: Final = Course()
 
 
 def stranger(site: Site, request: Request, origin: str) -> Visit:

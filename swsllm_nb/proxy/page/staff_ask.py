@@ -7,8 +7,8 @@ from typing import Any, Final, TypeAlias
 from swsllm_nb.proxy import words
 from swsllm_nb.proxy.office import Done, Office
 from swsllm_nb.proxy.page import staff_questions as questions
-from swsllm_nb.proxy.page.staff_accounts import found_accounts
 from swsllm_nb.proxy.page.staff_desk import amount, office_of, said
+from swsllm_nb.proxy.page.staff_list import found_names
 from swsllm_nb.proxy.page.tables import Asked
 from swsllm_nb.proxy.page.visit import Response, Visit
 
@@ -113,6 +113,6 @@ async def _shown(
 async def _chosen(visit: Visit) -> list[str]:
     if visit.field("everything"):
         asked = Asked.of({"q": visit.field("q"), "only": visit.field("only")})
-        return [listed.account.name for listed in await found_accounts(visit, asked)]
+        return await found_names(visit.site.store, asked)
     ids = set(visit.fields("account"))
     return [one.name for one in await office_of(visit).accounts() if str(one.id) in ids]

@@ -12,6 +12,7 @@ from swsllm_nb.proxy.sheets import Cell, Dollars
 __all__ = ["answer", "page"]
 
 _LINES_SHOWN: Final = 300
+_MOST_NEW: Final = 2000
 _HEADER: Final = ("Line", "Account", "Outcome", "Why", "Full name", "E-mail", "Budget ($)")
 
 
@@ -27,9 +28,16 @@ async def page(visit: Visit) -> Response:
         "budget": amount(visit, "budget") or None,
     }
     try:
-        await _import(visit, question, dry_run=True)
+        report = await _import(visit, question, dry_run=True)
     except ValueError as error:
         return await _choose(visit, said(visit, error))
+    if report.count("added") > _MOST_NEW:
+        trouble = visit.say(
+            "%(n)s accounts would be new; here at most %(most)s are added at once, so that their "
+            "passwords fit on a sheet. Split the file, or use 'swsllm account import'.",
+            n=f"{report.count('added'):,}", most=f"{_MOST_NEW:,}",
+        )  # fmt: skip
+        return await _choose(visit, trouble)
     return await questions.ask(visit, "/staff/roster/answer", question)
 
 
