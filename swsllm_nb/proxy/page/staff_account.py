@@ -88,6 +88,7 @@ async def _page(
         400 if trouble else 200,
         listed=listed,
         account=listed.account,
+        last_day=last_day_of(listed.account),
         was={"name": listed.account.name, "full_name": listed.full_name, "email": listed.email},
         typed=typed or {},
         ledger=page,

@@ -1,7 +1,9 @@
 """What staff's pages share: the hand that acts, sentences for people, sheets to take away."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
+from swsllm_nb.money import usd_text
 from swsllm_nb.proxy.audit import Entry
 from swsllm_nb.proxy.office import Office
 from swsllm_nb.proxy.page.sentences import retold
@@ -33,7 +35,13 @@ def said(visit: Visit, error: Exception | str) -> str:
 
 def details_of(entry: Entry) -> str:
     """Details of an act in a line; the names of fields are as the staff API has them."""
-    return ", ".join(f"{name}: {value}" for name, value in entry.details.items())
+    return ", ".join(_detail(name, value) for name, value in entry.details.items())
+
+
+def _detail(name: str, value: Any) -> str:
+    if name.endswith("_pico") and isinstance(value, int):
+        return f"{name.removesuffix('_pico')}_usd: {usd_text(value)}"
+    return f"{name}: {value}"
 
 
 def sheet_answer(
