@@ -3,7 +3,7 @@
 import logging
 import re
 import time
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from random import Random
 from typing import Any
 
@@ -59,15 +59,12 @@ def create_app(
     views = create_views(offer, store, secret, upstreams.names)
     address = PublicAddress.of(public_url, prefix, trusted_proxies)
     pages = pages_over(store, secret, offer, upstreams.hosts, address)
-    numbers = Random()  # noqa: S311  an id has to be unique, not secret
+    new_id = _request_ids()
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        # Ids that grow with time lie side by side in the ledger's index, however long it is.
-        number = numbers.getrandbits(64)
-        own_id = f"req_{time.time_ns():016x}{number:016x}"
-        client = Client(send, f"{own_id}{_client_id(scope)}")
+        client = Client(send, f"{new_id()}{_client_id(scope)}")
         path = _inside(_inside(scope["path"], prefix), "/v1").rstrip("/") or "/"
         try:
             if path != "/chat/completions":
@@ -84,6 +81,12 @@ def create_app(
                 await client.refuse(ProxyFault("The proxy itself failed. Please try again."))
 
     return app
+
+
+def _request_ids() -> Callable[[], str]:
+    """Ids that grow with time lie side by side in the ledger's index, however long it is."""
+    numbers = Random()  # noqa: S311  an id has to be unique, not secret
+    return lambda: f"req_{time.time_ns():016x}{numbers.getrandbits(64):016x}"
 
 
 def _client_id(scope: Scope) -> str:

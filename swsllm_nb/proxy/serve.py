@@ -134,10 +134,8 @@ async def proxy_server(
         trusted_proxies=settings.trusted_proxies,
         log=log,
     )
-    sockets = [listening]
-    if metrics is not None:
-        app = metrics.beside(app)
-        sockets.append(metrics.listening)
+    sockets = [listening, *([metrics.listening] if metrics else [])]
+    app = metrics.beside(app) if metrics else app
     server = uvicorn.Server(_uvicorn_config(app, grace_seconds))
     # The first call should not wait for the tokenizer to be read, nor the first page.
     warming = asyncio.create_task(asyncio.to_thread(o200k_base))
