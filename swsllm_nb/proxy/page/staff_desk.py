@@ -10,7 +10,7 @@ from swsllm_nb.proxy.page.sentences import retold
 from swsllm_nb.proxy.page.visit import Response, Visit
 from swsllm_nb.proxy.sheets import Cell, sheet
 
-__all__ = ["amount", "details_of", "in_dollars", "office_of", "said", "sheet_answer"]
+__all__ = ["amount", "details_of", "file_answer", "in_dollars", "office_of", "said", "sheet_answer"]
 
 
 def office_of(visit: Visit) -> Office:
@@ -49,6 +49,12 @@ def sheet_answer(
 ) -> Response:
     """A table to open in a spreadsheet; ``header`` is English."""
     titles = [visit.say(title) for title in header]
-    answer = Response(sheet(titles, rows, visit.language), media_type="text/csv; charset=utf-8")
-    answer.headers["content-disposition"] = f'attachment; filename="{name}.csv"'
+    document = sheet(titles, rows, visit.language)
+    return file_answer(visit, f"{name}.csv", document, "text/csv; charset=utf-8")
+
+
+def file_answer(visit: Visit, name: str, document: bytes | str, media_type: str) -> Response:
+    """A file to keep; its name is one of ours and needs no quoting."""
+    answer = Response(document, media_type=media_type)
+    answer.headers["content-disposition"] = f'attachment; filename="{name}"'
     return visit.finished(answer)
