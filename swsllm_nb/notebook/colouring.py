@@ -1,5 +1,6 @@
 """Code of an answer in Pygments' classes, which a notebook's theme gives their colours."""
 
+import math
 import time
 from collections.abc import Iterator
 from functools import cache
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from pygments.lexer import Lexer
 
-__all__ = ["colour_classes", "coloured"]
+__all__ = ["colour_classes", "coloured", "load"]
 
 LANGUAGES: Final = frozenset(
     {"bash", "console", "dockerfile", "makefile", "powershell", "sh", "shell"}
@@ -20,6 +21,11 @@ LANGUAGES: Final = frozenset(
 """Pygments knows hundreds more: some (matlab, ini) think for seconds about one hostile token."""
 
 CODE_CHARACTERS: Final = 10_000
+
+
+def load(language: str) -> None:
+    """Reads what colours a language: the first time that is slow, however short the code is."""
+    coloured("", language, until=math.inf)
 
 
 def coloured(code: str, language: str, until: float) -> str | None:

@@ -9,7 +9,7 @@ from functools import cache
 from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
-from swsllm_nb.notebook.colouring import colour_classes, coloured
+from swsllm_nb.notebook.colouring import colour_classes, coloured, load
 from swsllm_nb.notebook.formulas import FORMULA_CLASS, enable_formulas
 
 if TYPE_CHECKING:
@@ -91,8 +91,11 @@ def _parser() -> "MarkdownIt":
 
 def _code(_renderer: Any, tokens: "Sequence[Token]", index: int, _options: Any, env: Any) -> str:
     token = tokens[index]
-    words = token.info.split(maxsplit=1)
-    colours = coloured(token.content, words[0] if words else "", env["colour_until"])
+    language = (token.info.split(maxsplit=1) or [""])[0]
+    began = time.monotonic()
+    load(language)
+    env["colour_until"] += time.monotonic() - began
+    colours = coloured(token.content, language, env["colour_until"])
     if colours is None:
         return f'<pre style="{CODE_STYLE}"><code>{escape(token.content)}</code></pre>\n'
     return f'<pre class="{CODE_CLASS}" style="{CODE_STYLE}"><code>{colours}</code></pre>\n'
