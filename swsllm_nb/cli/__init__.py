@@ -10,6 +10,7 @@ from swsllm_nb.cli import (
     course,
     doctor,
     models,
+    overview,
     rosters,
     running,
     serving,
@@ -49,3 +50,5 @@ for _command in (
     commands.add_command(_command)
 for _command in (rosters.account_import, rosters.account_password):
     accounts.account.add_command(_command)
+for _command in (overview.course_overview, overview.course_invoice):
+    course.course.add_command(_command)
