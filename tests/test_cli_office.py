@@ -5,7 +5,7 @@ import io
 import json
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -276,6 +276,19 @@ def test_the_class_and_the_invoice_are_told_at_the_prompt(course: Prompt) -> Non
     assert course.told(*days, "--billed", "0")["agrees"] is True
     wrong = course.told(*days, "--billed", "0.01", exit_code=1)
     assert (wrong["most_usd"], wrong["agrees"]) == ("0.00", False)
+
+
+def test_a_course_on_postgresql_has_the_same_words(
+    prompt: Prompt, fresh_database: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SWSLLM_DATABASE", fresh_database())
+    words = ("account", "import", "-", "--budget", "1")
+    made = prompt.told(*words, text=ROSTER)
+    assert [line["outcome"] for line in made["lines"]] == ["added", "added"]
+    prompt.told("budget", "grant", "--all", "0.5", "--reason", "more")
+    assert [row["budget_usd"] for row in prompt.told("account", "list")] == ["1.50", "1.50"]
+    assert len(table(prompt.run("usage", "export").stdout)) == 4
+    assert prompt.told("ledger", "check")["adds_up"] is True
 
 
 def every_command(

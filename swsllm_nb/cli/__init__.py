@@ -36,7 +36,17 @@ def main() -> None:
         )
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="\b\nA course, from its first day on:\n"
+    "  swsllm staff add mueller\n"
+    "  swsllm course set --name 'Language models' --default-budget 5.00\n"
+    "  swsllm account import roster.csv --dry-run\n"
+    "  swsllm account import roster.csv --sheet --output slips.txt\n"
+    "  swsllm doctor --upstream https://api.openai.com/v1\n"
+    "  swsllm serve --upstream https://api.openai.com/v1 --prefix /sws-llm-proxy\n"
+    "  swsllm course overview\n",
+)
 @click.version_option(package_name="swsllm-nb")
 def commands() -> None:
     """A course's language models in notebooks, within each student's budget."""
