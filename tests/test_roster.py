@@ -78,6 +78,8 @@ def test_it_is_told_as_what_a_list_was_read_and_which_columns_were_not() -> None
         ("username\n" + "x" * 200_000, "Line 2"),
         ("username\n" + "a\n" * (MOST_LINES + 1), "10,002 lines; at most 10,000"),
         ("u" * (MOST_BYTES + 1), "bytes"),
+        ("u" * MOST_BYTES, "Line 1"),
+        (";" * 1000, "names no column"),
         ("username\n\0", "no text"),
     ],
 )
