@@ -66,6 +66,12 @@ def ask(proxy: RunningProxy, key: str, **more: Any) -> int:
     return answer.status_code
 
 
+def answered(proxy: RunningProxy, key: str) -> None:
+    """Ask until there is an answer: a machine that is too busy says to come again."""
+    while (status := ask(proxy, key)) != 200:
+        assert status == 503
+
+
 def test_calls_tokens_dollars_refusals_latency_holds_and_breaches_are_told(tmp_path: Path) -> None:
     with (
         FakeOpenAI(
@@ -126,7 +132,7 @@ def test_several_workers_are_one_sum_also_after_one_of_them_died(
         key = proxy.add_account("ada").key
         before = workers_of(proxy)
         with ThreadPoolExecutor(8) as pool:
-            assert set(pool.map(lambda _: ask(proxy, key), range(24))) == {200}
+            list(pool.map(lambda _: answered(proxy, key), range(24)))
         name = ("swsllm_calls_total", MODEL, "settled", "practice")
         wait_until(samples, name, 24)
         assert {samples()[name] for _ in range(6)} == {24}
@@ -135,7 +141,7 @@ def test_several_workers_are_one_sum_also_after_one_of_them_died(
         while len(set(workers_of(proxy)) - set(before)) < 1:
             assert time.monotonic() < deadline, "no other worker was started"
             time.sleep(0.05)
-        assert ask(proxy, key) == 200
+        answered(proxy, key)
         wait_until(samples, name, 25)
 
 

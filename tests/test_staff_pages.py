@@ -382,7 +382,7 @@ def test_a_file_that_is_no_roster_is_refused_in_a_sentence(
 def test_names_from_a_hostile_roster_are_text_on_every_page_and_in_every_sheet(
     course: RunningProxy, frizzle: Desk
 ) -> None:
-    roster = f'username,full name,email\n{HOSTILE},"=HYPERLINK(""http://x"")",a@c.de\n'
+    roster = f'username,full name,email\n{HOSTILE},"=HYPERLINK(""http://x""){HOSTILE}",a@c.de\n'
     roster += "'><img src=x onerror=alert(1)>,{{ 7*7 }}%(x)s,\n"
     upload(frizzle, roster, budget="1")
     shown = [frizzle.text]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from swsllm_nb.proxy.course import Course
-    from swsllm_nb.proxy.office import Done, Office, RosterLine, RosterReport
+    from swsllm_nb.proxy.office import Office, RosterLine, RosterReport
     from swsllm_nb.proxy.roster_acts import Outcome
 
 __all__ = ["account_import", "account_password"]
@@ -119,13 +119,9 @@ def account_password(accounts: Selection, handout: Handout, place: Place, as_jso
 
     For who forgot theirs. Keys go on working.
     """
-    resetting = act_on(accounts, lambda office, names: office.reset_passwords(names))
-
-    async def act(office: "Office") -> "tuple[Sequence[Done], Course]":
-        return await resetting(office), await office.course()
-
+    acting = act_on(accounts, lambda office, names: office.reset_passwords(names))
     with handout.opened() as hand_out:
-        done, course = place.in_office(act)
+        done, course = place.in_office(acting)
         made = [one.credentials for one in done if one.credentials]
         if as_json and handout.output is None:
             told = [told_credentials(one) for one in made]

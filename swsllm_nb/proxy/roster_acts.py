@@ -94,7 +94,8 @@ class RosterActs(Acts):
                 batch = plan[first : first + _BATCH]
                 done += await self._batch(batch, described)
                 progress(len(batch))
-        except StoreUnavailable as error:
+        except (StoreUnavailable, ValueError) as error:
+            # Those that were added are told all the same: nobody else knows their passwords.
             away = f"{error} Import the roster again: what was done is then kept."
             done += [_refused(line, away) for line in plan[len(done) :]]
         return done

@@ -149,6 +149,7 @@ class SetCourse(Order):
     default_models: str | None = None
     cap_usd: str | None = None
     retention_days: str | None = None
+    keys_shown_once: str | None = None
 
     async def do(self, office: Office) -> dict[str, Any]:
         stated = {name: getattr(self, name) for name in self.__struct_fields__}
