@@ -11,12 +11,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import requests
 from certificates import own_certificate
 from openai import DefaultHttpxClient, OpenAI
 from proxies import PREFIX
+from requests.adapters import HTTPAdapter
 from tools import find
 
 import swsllm_nb
@@ -43,12 +45,25 @@ http {{
 """
 
 
+class _From(HTTPAdapter):
+    def __init__(self, address: str) -> None:
+        self.address = address
+        super().__init__()
+
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:
+        super().init_poolmanager(*args, source_address=(self.address, 0), **options)
+
+
 @dataclass(frozen=True)
 class RunningNginx:
     """Where it answers, and the certificate by which it does."""
 
     base_url: str
     certificate: Path
+
+    @property
+    def origin(self) -> str:
+        return self.base_url.removesuffix(PREFIX)
 
     def client(self, key: str, **options: int) -> OpenAI:
         context = ssl.create_default_context(cafile=self.certificate)
@@ -59,8 +74,10 @@ class RunningNginx:
             **options,
         )
 
-    def session(self) -> requests.Session:
+    def session(self, address: str = "127.0.0.1") -> requests.Session:
+        """A browser at one of this machine's addresses."""
         session = requests.Session()
+        session.mount("https://", _From(address))
         session.trust_env = False  # whose certificates would come first
         session.verify = str(self.certificate)
         return session
@@ -68,9 +85,9 @@ class RunningNginx:
 
 @contextmanager
 def running_nginx(
-    folder: Path, backends: Sequence[str], *changes: tuple[str, str]
+    folder: Path, backends: Sequence[str], *changes: tuple[str, str], port: int | None = None
 ) -> Iterator[RunningNginx]:
-    """nginx over TLS in front of servers, named by their URLs.
+    """nginx over TLS in front of servers, named by their URLs, on a port that is free.
 
     ``changes`` are made to the shipped configuration: what is there, and what is put in its place.
     """
@@ -78,7 +95,7 @@ def running_nginx(
     program = find("nginx", "/usr/sbin/nginx")
     folder = folder / "nginx"
     folder.mkdir()
-    port = _free_port()
+    port = port or free_port()
     certificate = own_certificate(folder / "certificate.pem")
     servers = "".join(f"server {urlsplit(url).netloc}; " for url in backends)
     text = SHIPPED.read_text("utf-8")
@@ -111,7 +128,8 @@ def directive(name: str) -> str:
     return str(value)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """One for whom nginx's address has to be told before it runs."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

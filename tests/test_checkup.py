@@ -76,6 +76,7 @@ def test_all_that_is_sound_is_said_to_be(doctor: Doctor, openai: FakeOpenAI) -> 
     assert told["database"][0] == "good"
     assert "the books of 1 accounts add up" in told["database"][1]
     assert told["disk"][0] in ("good", "look")
+    assert told["public URL"][0] == "look"
     assert "alone" in told["secrets"][1]
     assert "sk-sesame" not in str(told)
 

@@ -382,7 +382,7 @@ def test_a_file_that_is_no_roster_is_refused_in_a_sentence(
 def test_names_from_a_hostile_roster_are_text_on_every_page_and_in_every_sheet(
     course: RunningProxy, frizzle: Desk
 ) -> None:
-    roster = f'username,full name,email\n{HOSTILE},"=HYPERLINK(""http://x"")",a@c.de\n'
+    roster = f'username,full name,email\n{HOSTILE},"=HYPERLINK(""http://x""){HOSTILE}",a@c.de\n'
     roster += "'><img src=x onerror=alert(1)>,{{ 7*7 }}%(x)s,\n"
     upload(frizzle, roster, budget="1")
     shown = [frizzle.text]
@@ -468,6 +468,15 @@ def test_an_unconfirmed_charge_is_listed_with_its_reason_and_given_back_once(
     sheet = frizzle.get(f"{path}/ledger.csv").content.decode("utf-8-sig")
     amounts = [row["Amount ($)"] for row in csv.DictReader(io.StringIO(sheet, ""))]
     assert amounts == ["-0.25", "0.25", "1.00"]
+
+
+def test_all_that_is_kept_of_a_student_can_be_handed_over(
+    course: RunningProxy, frizzle: Desk
+) -> None:
+    one = office(course, lambda hand: hand.add_account("asks", "1", email="asks@uni.example"))
+    record = frizzle.get(f"/staff/accounts/{one.account.id}/record.json")
+    assert record.json()["account"]["email"] == "asks@uni.example"
+    assert one.key not in record.text
 
 
 def test_an_account_that_there_is_not_is_a_page_and_a_404(frizzle: Desk) -> None:

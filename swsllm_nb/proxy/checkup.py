@@ -174,7 +174,8 @@ def _is_listed(model: Model, listed: Mapping[str, frozenset[str] | None]) -> boo
 async def _public(settings: Settings) -> list[Finding]:
     url = settings.public_url
     if url is None:
-        return []
+        told = "None is told: the page answers at numeric addresses alone, as 127.0.0.1."
+        return [Finding("public URL", "look", told)]
     found = []
     address = urlsplit(url)
     if address.scheme == "http" and address.hostname not in _THIS_MACHINE:

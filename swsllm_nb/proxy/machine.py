@@ -61,7 +61,7 @@ def _readers(path: Path, closed: Path) -> Finding:
             command = f"chmod {'700' if closed.is_dir() else '600'} {closed}"
             return Finding("secrets", "wrong", f"{path} can be read by {who} here: {command}")
     owner = path.stat().st_uid
-    if owner not in (0, os.getuid()):
+    if os.getuid() not in (0, owner):
         return Finding(
             "secrets", "look", f"{path} belongs to {_owner(owner)}, and this is "
             f"{_owner(os.getuid())}: who serves should own it.",
