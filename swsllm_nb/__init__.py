@@ -111,15 +111,20 @@ def last() -> "Answer | None":
     return _desk().last
 
 
-def burn_down(*, budget_usd: "str | Decimal | None" = None, ax: "Axes | None" = None) -> "Axes":
+def burn_down(
+    *, budget_usd: "str | float | Decimal | None" = None, ax: "Axes | None" = None
+) -> "Axes":
     """Draw what is left of the budget, call by call.
 
-    ``budget_usd`` is for a server that does not tell it, such as ``"5.00"``.
+    ``budget_usd`` is for a server that does not tell it, such as ``"5.00"``. Raises LLMError.
     """
+    from swsllm_nb.money import usd_text
+    from swsllm_nb.notebook.accepted import amount_pico
     from swsllm_nb.notebook.plots import burn_down as draw
 
     desk = _desk()
-    return draw(desk.course().log(), budget_usd=budget_usd or desk.budget_usd(), ax=ax)
+    typed = None if budget_usd is None else usd_text(amount_pico(budget_usd, "budget_usd"))
+    return draw(desk.course().log(), budget_usd=typed or desk.budget_usd(), ax=ax)
 
 
 def load_ipython_extension(shell: "InteractiveShell") -> None:

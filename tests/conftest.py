@@ -1,6 +1,7 @@
 """What every test starts from: folders of its own, no key in sight, and proxies that are real."""
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -36,7 +37,23 @@ def own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mo
     for name in ("CONFIG", "DATA", "RUNTIME"):
         monkeypatch.setenv(f"JUPYTER_{name}_DIR", str(home / f"jupyter-{name.lower()}"))
     monkeypatch.chdir(tmp_path_factory.mktemp("here"))
+    desk = sys.modules.get("swsllm_nb.notebook.desk")
+    if desk is not None:
+        # Its connections too: one that is collected later fails a test that it is not of.
+        desk.desk_of_script().close()
+        desk.desk_of_script.cache_clear()
     return home
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_font_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Matplotlib looks through all fonts once, not in every new home and every kernel."""
+    run = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        run = run.parent
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("MPLCONFIGDIR", str(run / "matplotlib"))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ import pytest
 from fake_openai import FakeOpenAI, Scripted, error
 from pydantic import BaseModel
 
+import swsllm_nb
 from swsllm_nb.notebook.calls import Call, Whereabouts
 from swsllm_nb.notebook.client import OtherHost, build_async_client
 from swsllm_nb.notebook.connection import Connection
@@ -250,3 +251,18 @@ async def test_the_course_key_is_sent_to_no_other_host_and_follows_no_redirect()
                 await rig.create()
             assert elsewhere.requests == []
         assert (rig.call.status, rig.call.error_code) == ("failed", "other_host")
+
+
+def test_a_script_may_run_one_loop_after_another(connected: FakeOpenAI) -> None:
+    async def question() -> str:
+        async with swsllm_nb.async_client() as client:
+            create: Any = client.chat.completions.create
+            answer = await create(model="gpt-4o-mini", messages=MESSAGES)
+        return str(answer.choices[0].message.content)
+
+    async def twice() -> set[str]:
+        return {await question(), await question()}
+
+    for _ in range(2):
+        assert asyncio.run(twice()) == {"Hello from the stub."}
+    assert list(swsllm_nb.log()["status"]) == ["ok"] * 4

@@ -408,3 +408,12 @@ def test_a_row_that_is_settled_while_it_is_written_is_written_again(
     log.close()
     log.close()
     assert list(CallLog(path).calls().values()) == [settled]
+
+
+def test_closing_ends_the_writer_at_once_also_with_rows_that_just_came(log: CallLog) -> None:
+    log.append(CALL)
+    writer = next(each for each in threading.enumerate() if each.name == "swsllm-call-log")
+    log.append(CALL)
+    log.close()
+    assert not writer.is_alive()
+    assert len(log.calls()) == 2

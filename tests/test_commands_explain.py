@@ -66,7 +66,9 @@ def test_one_of_our_own_sentences_explains_itself(
     connected: FakeOpenAI, shell: InteractiveShell
 ) -> None:
     Cell(shell, "%%llm\n")
-    assert "That sentence is all there is to it" in Cell(shell, "%llm explain").shown
+    shown = Cell(shell, "%llm explain").shown
+    assert "That sentence is all there is to it" in shown
+    assert "get_ipython" not in shown
 
 
 def test_an_error_that_nobody_knows_is_no_mystery(shell: InteractiveShell) -> None:

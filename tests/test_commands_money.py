@@ -88,6 +88,17 @@ def test_the_burn_down_is_one_picture_with_its_words(
     assert pyplot.get_fignums() == open_before, "a figure that stays open is shown a second time"
 
 
+@pytest.mark.parametrize("budget_usd", [5.0, 5, "5,00", "$5.00"])
+def test_a_budget_may_be_written_as_people_write_amounts(
+    connected: FakeOpenAI, shell: InteractiveShell, budget_usd: float | str
+) -> None:
+    Cell(shell, "%%llm\nHi").result.raise_error()
+    axes = swsllm_nb.burn_down(budget_usd=budget_usd)
+    assert "of $5.00 left" in axes.get_title(loc="left")
+    with pytest.raises(LLMError, match="'much' is none"):
+        swsllm_nb.burn_down(budget_usd="much")
+
+
 def test_the_log_is_cleared_only_after_a_yes(
     connected: FakeOpenAI, shell: InteractiveShell, answer_typed: list[str]
 ) -> None:

@@ -43,7 +43,8 @@ def test_the_statement_counts_what_the_proxy_charged_and_ends_with_the_prompts(
 def test_a_prompt_cannot_bring_its_own_page_and_holds_no_key(
     connected: FakeOpenAI, shell: InteractiveShell
 ) -> None:
-    prompt = f"<script>alert(1)</script>\n```\n# Heading\n````\n# Heading\n{KEY}"
+    another_key = KEY.replace("marked", "another")
+    prompt = f"<script>alert(1)</script>\n```\n# Heading\n````\n# Heading\n{another_key}"
     Cell(shell, f"%%llm --raw\n{prompt}").result.raise_error()
     output = Cell(shell, "%llm statement").last_output
     html, text = output["text/html"], output["text/plain"]
@@ -51,7 +52,7 @@ def test_a_prompt_cannot_bring_its_own_page_and_holds_no_key(
     assert "<script>" not in html
     assert html.count("<h1>") == 1
     assert "&lt;script&gt;" in html
-    assert KEY not in html + text
+    assert another_key not in html + text
 
 
 @pytest.mark.usefixtures("in_week_3")

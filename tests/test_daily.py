@@ -2,7 +2,10 @@
 
 import asyncio
 import itertools
+from collections.abc import Callable
+from pathlib import Path
 
+import asyncpg
 from stores import Place, execute, intent, run
 
 from swsllm_nb.proxy import accounts, books, daily
@@ -122,6 +125,43 @@ def test_ledger_check_notices_a_day_that_was_changed(place: Place) -> None:
             assert check.adds_up == (change == "- 1")
         await execute(store, "DELETE FROM course_daily")
         check = await store.read(books.check)
-        assert [row["amount_pico"] for row in check.wrong_days] == [10]
+        assert [row["amount_pico"] for row in check.wrong_days] == [-10]
+
+    run(place, act)
+
+
+def test_a_row_that_is_committed_after_younger_ones_is_waited_for(
+    fresh_database: Callable[[], str], tmp_path: Path
+) -> None:
+    place = Place(tmp_path, fresh_database())
+
+    async def act(store: Store, holder: KeyHolder) -> None:
+        bob = NewAccount("bob", 1000, "", NewKey(b"bob", "sws-bob0"))
+        await store.write(lambda: accounts.add_account(bob, "a test"))
+        other = await store.key_holder(b"bob")
+        assert other is not None
+        slow = await asyncpg.connect(place.url)
+        try:
+            late = slow.transaction()
+            await late.start()
+            await slow.execute("SELECT id FROM accounts WHERE id = $1 FOR UPDATE", other.account.id)
+            await slow.execute(
+                "INSERT INTO ledger (kind, account_id, at, amount_pico) "
+                "VALUES ('adjustment', $1, utc_now(), 5)",
+                other.account.id,
+            )
+            await slow.execute(
+                "UPDATE accounts SET spend_pico = spend_pico + 5 WHERE id = $1", other.account.id
+            )
+            await call(store, holder, 1)
+            for _ in range(3):
+                await store.sum_up()
+            assert await summed(store) == []
+            await late.commit()
+            await store.sum_up()
+            assert sorted(await summed(store)) == [(0, 5), (1, 10)]
+            assert await adds_up(store)
+        finally:
+            await slow.close()
 
     run(place, act)

@@ -11,7 +11,7 @@ from swsllm_nb.notebook.sentences import SENTENCES
 KEY = "sk-marked-0123456789abcdef"
 
 NETWORK = ("no_server", "no_such_host", "web_proxy", "untrusted", "no_tls", "timeout", "cut")
-OWN = (*NETWORK, "unreadable")
+OWN = (*NETWORK, "unreadable", "cut_short", "filtered", "here")
 
 SERVERS = [
     (Trouble("invalid_api_key", 401, "Incorrect API key provided: sk-a***z."), "wrong_key"),
@@ -106,3 +106,13 @@ def test_the_models_address_and_message_are_scrubbed_in_both_languages(
         for code in SENTENCES:
             trouble = Trouble(code, 400, f"No {KEY}", f"http://h/{KEY}", KEY)
             assert KEY not in told(trouble)
+
+
+def test_what_a_server_says_does_not_steer_a_terminal() -> None:
+    assert "\x1b" not in told(Trouble("", 400, "Bad \x1b[31m\x07 thing"))
+
+
+def test_what_failed_on_this_machine_is_not_the_servers_saying() -> None:
+    says = told(Trouble("here", message="TypeError: no"))
+    assert "on this machine and not at the server (TypeError: no)" in says
+    assert "says" not in says

@@ -71,6 +71,8 @@ def test_a_reasoning_model_is_told_how_long_to_think(
         ("--max-cost 1 -m llama", "price of llama is not known"),
         ('-s "You are {{ role }}"', "{{ role }} names a variable that is not there"),
         ("--max-cost x", "amount in dollars"),
+        ("--max-tokens many", "--max-tokens: 'many' is no whole number"),
+        ("-c", "-c/--chat: a value belongs after it"),
     ],
 )
 def test_what_cannot_be_asked_is_one_sentence_and_nothing_is_sent(
@@ -91,6 +93,32 @@ def test_placeholders_are_filled_in_the_text_and_in_the_system_message(
     assert sent(connected) == [["You are a poet", "Say {{ role }} $x {role}"]]
     Cell(shell, "%%llm --raw\nSay {{ text }}").result.raise_error()
     assert sent(connected)[1] == ["Say {{ text }}"]
+
+
+def test_a_question_of_which_nothing_is_left_is_not_sent(
+    connected: FakeOpenAI, shell: InteractiveShell
+) -> None:
+    shell.user_ns["nothing"] = " "
+    cell = Cell(shell, "%%llm\n{{ nothing }}")
+    assert "nothing stands in {{ nothing }}" in cell.shown
+    assert not connected.requests
+
+
+def test_a_mistake_on_the_line_is_told_in_german(
+    shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SWSLLM_LANGUAGE", "de")
+    assert "-c/--chat: danach gehört ein Wert" in Cell(shell, "%%llm -c\nHi").shown
+    assert "'x' ist keine ganze Zahl" in Cell(shell, "%%llm --seed x\nHi").shown
+    assert "'x' ist keine ganze Zahl" in Cell(shell, "%llm set seed=x").shown
+
+
+def test_an_answer_can_end_with_its_first_line(
+    connected: FakeOpenAI, shell: InteractiveShell
+) -> None:
+    Cell(shell, r'%%llm --stop "\n" --presence-penalty -1,5' + "\nHi").result.raise_error()
+    body = connected.requests[0].body
+    assert (body["stop"], body["presence_penalty"]) == (["\n"], -1.5)
 
 
 def test_a_frame_says_how_much_of_it_goes_out_and_how_many_tokens_that_is(
@@ -128,6 +156,28 @@ def test_a_question_on_the_line_is_told_where_it_belongs(
     cell = Cell(shell, text)
     assert isinstance(cell.error, LLMError)
     assert "%%llm on the first line" in cell.shown
+
+
+@pytest.mark.parametrize("code", ["x = 5", "x = 5\n\n# so", "%config IPCompleter"])
+def test_a_question_below_code_is_told_where_it_belongs(
+    connected: FakeOpenAI, shell: InteractiveShell, code: str
+) -> None:
+    cell = Cell(shell, f"{code}\n%%llm\nWas ist das?")
+    assert isinstance(cell.result.error_before_exec, LLMError)
+    assert "%%llm belongs on the first line of its cell" in cell.shown
+    assert cell.shown.strip().count("\n") == 0
+    assert "x" not in shell.user_ns
+    assert not connected.requests
+
+
+def test_a_question_in_a_text_or_after_a_space_is_left_as_it_is(
+    connected: FakeOpenAI, shell: InteractiveShell
+) -> None:
+    Cell(shell, 'text = """\n%%llm\nHi"""').result.raise_error()
+    assert shell.user_ns["text"] == "\n%%llm\nHi"
+    Cell(shell, "%%time\n%%llm\nHi").result.raise_error()
+    Cell(shell, "\n  %%llm -t 0\n  Hi").result.raise_error()
+    assert sent(connected) == [["Hi"], ["  Hi"]]
 
 
 def test_help_and_other_cells_are_left_alone(shell: InteractiveShell) -> None:
@@ -185,10 +235,22 @@ def test_the_context_is_listed_with_its_share_and_forgotten_by_name(
     assert "user" in shown
     assert "97 %" in shown
     assert "32 tokens, $0.0000048 (gpt-4o-mini)" in shown
-    assert "talk: 1 turns, 32 tokens" in Cell(shell, "%llm chats").shown
+    assert "talk: 1 turn, 32 tokens" in Cell(shell, "%llm chats").shown
     assert "no conversation 'tlak'; there are: talk" in Cell(shell, "%llm forget tlak").shown
     Cell(shell, "%llm forget talk").result.raise_error()
     assert "There is no conversation yet" in Cell(shell, "%llm context").shown
+
+
+def test_nothing_that_a_model_wrote_steers_a_terminal(
+    connected: FakeOpenAI, shell: InteractiveShell
+) -> None:
+    connected.default = Scripted(text="\x1b]0;mine\x07\x1b[31mred")
+    cells = ["%%llm -c a\nHi \x1b[31m", "%llm context", "%llm chats", "%llm log", "%llm statement"]
+    for cell in (Cell(shell, text) for text in cells):
+        cell.result.raise_error()
+        plain = [output["text/plain"] for output in cell.outputs]
+        assert not re.search("[\x1b\x07]", "".join([cell.shown.partition("{")[0], *plain]))
+    assert "a: 1 turn," in Cell(shell, "%llm chats").shown
 
 
 def test_json_is_read_and_what_is_none_is_shown_and_kept(
@@ -237,6 +299,39 @@ def test_of_several_models_one_that_fails_does_not_take_the_other_with_it(
     assert "Hello from the stub" in cell.shown
     assert "Not today." in cell.shown
     assert str(swsllm_nb.last()).strip() == "Hello from the stub."
+
+
+def test_of_several_models_one_whose_answer_is_not_as_asked_leaves_the_others_theirs(
+    connected: FakeOpenAI, shell: InteractiveShell
+) -> None:
+    connected.answers += [Scripted(text='{"a": 1}'), Scripted(chunks=("no json",))]
+    cell = Cell(shell, "%%llm -m gpt-4o-mini,gpt-4o --json\nHi")
+    assert isinstance(cell.error, CallFailed)
+    html = cell.last_output["text/html"]
+    assert '{"a": 1}' in html.replace("&quot;", '"')
+    assert "no json" in html
+    assert "not the JSON that was asked for" in html
+    # As the sentence says.
+    assert str(swsllm_nb.last()) == "no json"
+
+
+def test_a_server_that_does_not_stream_is_heard_all_the_same(
+    connected: FakeOpenAI, shell: InteractiveShell
+) -> None:
+    message = {"role": "assistant", "content": "All at once."}
+    choice = {"index": 0, "message": message, "finish_reason": "stop"}
+    connected.default = Scripted(body={"id": "1", "model": "m", "choices": [choice]})
+    cell = Cell(shell, "%%llm\nHi")
+    cell.result.raise_error()
+    assert "All at once." in cell.shown
+    assert str(swsllm_nb.ask("Hi")) == "All at once."
+
+
+def test_an_estimate_is_kept_under_the_name_of_out(
+    connected: FakeOpenAI, shell: InteractiveShell
+) -> None:
+    Cell(shell, "%%llm --estimate -o bound\nHi").result.raise_error()
+    assert isinstance(shell.user_ns["bound"], Estimate)
 
 
 def test_an_estimate_is_an_upper_bound_and_sends_nothing(
@@ -311,6 +406,7 @@ def test_what_was_set_holds_for_every_cell_until_it_is_taken_back(
         ("chat=a", "does not know chat"),
         ("temperature=warm", "warm"),
         ("language=fr", "de or en"),
+        ("base-url=foo", "begins with http"),
         ('system="a', "not closed"),
     ],
 )

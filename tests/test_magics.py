@@ -187,6 +187,60 @@ def test_what_the_library_raises_through_client_is_the_same_sentence(
     assert len(connected.requests) == 1
 
 
+@pytest.mark.parametrize(
+    ("reason", "sentence"),
+    [("length", "cut at its token limit"), ("content_filter", "content filter stopped the answer")],
+)
+def test_an_answer_that_cannot_be_parsed_says_why_and_that_it_is_paid(
+    connected: FakeOpenAI, shell: InteractiveShell, reason: str, sentence: str
+) -> None:
+    connected.default = Scripted(text="{", finish_reason=reason)
+    cell = Cell(
+        shell,
+        "import pydantic, swsllm_nb\n"
+        "class City(pydantic.BaseModel):\n    name: str\n"
+        "swsllm_nb.client().chat.completions.parse(\n"
+        '    model="gpt-4o-mini", messages=[], response_format=City)',
+    )
+    assert cell.error
+    assert sentence in cell.shown
+    assert "paid for" in cell.shown
+    assert "The server says" not in cell.shown
+    assert len(connected.requests) == 1
+
+
+def test_a_client_that_was_closed_does_not_end_the_course(
+    connected: FakeOpenAI, shell: InteractiveShell
+) -> None:
+    Cell(
+        shell,
+        "import swsllm_nb\nwith swsllm_nb.client() as client:\n"
+        '    client.chat.completions.create(model="gpt-4o-mini", messages=[])',
+    ).result.raise_error()
+    assert "Hello from the stub" in Cell(shell, "%%llm\nHi").shown
+    assert len(swsllm_nb.log()) == 2
+
+
+@pytest.mark.parametrize("delta", ['{"content": 5}', "null", '{"content": ["a"]}'])
+def test_what_is_no_text_in_a_stream_is_passed_over(
+    connected: FakeOpenAI, shell: InteractiveShell, delta: str
+) -> None:
+    choice = '{{"choices": [{{"index": 0, "delta": {}}}]}}'
+    events = [choice.format(each) for each in (delta, '{"content": "Hi"}')]
+    body = "".join(f"data: {event}\n\n" for event in [*events, "[DONE]"])
+    connected.default = Scripted(body=body, headers={"content-type": "text/event-stream"})
+    Cell(shell, "%%llm\nHi").result.raise_error()
+    assert str(swsllm_nb.last()) == "Hi"
+
+
+def test_a_model_that_declines_is_heard(connected: FakeOpenAI, shell: InteractiveShell) -> None:
+    message = {"role": "assistant", "content": None, "refusal": "I would rather not."}
+    choice = {"index": 0, "message": message, "finish_reason": "stop"}
+    connected.default = Scripted(body={"id": "1", "model": "gpt-4o-mini", "choices": [choice]})
+    assert "I would rather not." in Cell(shell, "%%llm --no-stream\nHi").shown
+    assert list(swsllm_nb.log()["answer"]) == ["I would rather not."]
+
+
 def test_another_handler_of_exceptions_keeps_its_own(
     connected: FakeOpenAI, shell: InteractiveShell
 ) -> None:

@@ -3,9 +3,12 @@
 import pytest
 from faults.list_of_mutations import MUTATIONS, Mutation
 from faults.mutations import ROOT, changed
+from faults.page_mutations import PAGE_MUTATIONS
+
+EVERY = (*MUTATIONS, *PAGE_MUTATIONS)
 
 
-@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)
+@pytest.mark.parametrize("mutation", EVERY, ids=lambda mutation: mutation.name)
 def test_a_mutation_still_fits_the_program_and_its_tests(mutation: Mutation) -> None:
     for path, text in changed(mutation, ROOT).items():
         compile(text, path, "exec")
@@ -15,5 +18,5 @@ def test_a_mutation_still_fits_the_program_and_its_tests(mutation: Mutation) -> 
 
 
 def test_every_mutation_has_a_name_of_its_own_and_a_few_are_fast() -> None:
-    assert len({mutation.name for mutation in MUTATIONS}) == len(MUTATIONS)
-    assert 5 <= sum(mutation.fast for mutation in MUTATIONS) <= 8
+    assert len({mutation.name for mutation in EVERY}) == len(EVERY)
+    assert 5 <= sum(mutation.fast for mutation in EVERY) <= 8

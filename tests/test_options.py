@@ -1,9 +1,11 @@
 """What a question may be told."""
 
+import json
 from dataclasses import fields
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
 import pytest
 
 from swsllm_nb.notebook.errors import LLMError
@@ -31,6 +33,10 @@ def test_an_amount_is_exact_however_it_is_written(amount: Any) -> None:
         ({"top_p": "high"}, "to be a number"),
         ({"temperature": True}, "to be a number"),
         ({"max_tokens": 0}, "whole number from 1 on"),
+        ({"seed": 1.5}, "seed is a whole number"),
+        ({"system": 5}, "system is a text"),
+        ({"chat": 5}, "chat is a text"),
+        ({"stream": "no"}, "stream is True or False"),
         ({"max_tokens": "7"}, "whole number from 1 on"),
         ({"model": 3}, "model takes a text"),
         ({"model": ""}, "model takes a text"),
@@ -41,6 +47,19 @@ def test_an_amount_is_exact_however_it_is_written(amount: Any) -> None:
 def test_what_is_no_option_is_one_sentence(given: dict[str, Any], sentence: str) -> None:
     with pytest.raises(LLMError, match=sentence):
         Options.of(**given)
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    told = Options.of(
+        temperature=np.float32(0.5), seed=np.int64(3), max_tokens=np.int32(9), top_p=1
+    )
+    sent = json.dumps([told.temperature, told.seed, told.max_tokens, told.top_p])
+    assert sent == "[0.5, 3, 9, 1]"
+
+
+@pytest.mark.parametrize("amount", ["0,01", "$0.01", np.float64(0.01)])
+def test_an_amount_may_be_written_as_half_of_europe_does(amount: Any) -> None:
+    assert Options.of(max_cost=amount).max_cost_pico == 10**10
 
 
 def test_what_a_cell_says_goes_before_what_was_set() -> None:

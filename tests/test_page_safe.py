@@ -12,6 +12,7 @@ from stores import execute
 from visitors import CHOSEN, HOST, PREFIX, Visitor, teacher, visiting
 
 from swsllm_nb.proxy import auth
+from swsllm_nb.proxy.errors import StoreUnavailable
 from swsllm_nb.proxy.office import Office
 
 
@@ -135,11 +136,11 @@ def test_a_form_without_the_token_of_its_session_does_nothing(tmp_path: Path) ->
         await other.get("/sign-in")
         for token in ("", "0" * 64, other.token):
             answer = await ada.send("/key", csrf=token, password=CHOSEN)
-            assert answer.status_code == 409
-            assert served.key not in answer.text
+            assert (answer.status_code, answer.headers["location"]) == (303, f"{PREFIX}/key")
+            assert served.key not in (await ada.client.get("/", follow_redirects=True)).text
         for token in ("", ada.token):
             answer = await other.send("/sign-in", csrf=token, name="ada", password=CHOSEN)
-            assert answer.status_code == 409
+            assert (answer.status_code, answer.headers["location"]) == (303, f"{PREFIX}/sign-in")
             assert "swsllm-session" not in answer.headers.get("set-cookie", "")
 
     visiting(tmp_path, act)
@@ -498,5 +499,103 @@ def test_a_form_that_is_too_large_or_cannot_be_read_is_one_sentence(
         headers = {"origin": ada.origin, "content-type": "multipart/form-data; boundary=x"}
         broken = await ada.client.post("/sign-in", content=b"--y\r\nbroken", headers=headers)
         assert broken.status_code in (400, 409)
+
+    visiting(tmp_path, act)
+
+
+TRICKS = [
+    "//llm/", "/llm//", "/llm/../llm/", "/llm/./", "/llm/%2e%2e/llm/staff", "/LLM/staff",
+    "/llm/STAFF", "/llm//staff/accounts", "/llm/staff/./accounts", "/llm/v1/staff",
+    "/llm/staff/api/../accounts", "/llm/staff%2faccounts", "/llm/staff;x/accounts", "/llm/%00",
+    "/llm/staff/%0d%0ax:y", "/llmx/staff", "/v1/llm/staff", "//evil.example/llm/",
+    "/llm/\\evil.example", "/staff/accounts", "/v1/v1/staff", "/llm/llm/staff",
+    "/llm/" + "a/" * 500, "/llm/%ff%fe", "/llm/receipts.csv/", "/llm/key/new/",
+]  # fmt: skip
+
+
+def test_paths_written_in_tricky_ways_show_nothing_and_lead_nowhere(tmp_path: Path) -> None:
+    async def act(served: Course) -> None:
+        await teacher(served)
+        anybody = Visitor(served, prefix="")
+        for path in TRICKS:
+            request = httpx2.Request("GET", anybody.origin)
+            request.url = request.url.copy_with(raw_path=path.encode())
+            answer = await anybody.client.send(request)
+            assert answer.status_code in (200, 303, 404), path
+            assert served.key[:8] not in answer.text
+            assert "Ada" not in answer.text
+            if answer.status_code == 303:
+                assert answer.headers["location"].startswith(
+                    (f"{PREFIX}/sign-in", f"{PREFIX}/staff/")
+                )
+            if answer.status_code == 200:
+                assert answer.headers["content-type"].startswith("text/html")
+                assert "sign-in" in answer.text
+
+    visiting(tmp_path, act)
+
+
+def test_a_page_that_is_only_asked_for_its_head_does_nothing_more(tmp_path: Path) -> None:
+    async def act(served: Course) -> None:
+        ada = Visitor(served)
+        await ada.settle_in("ada", served.password)
+        for path in ("/", "/password", "/sign-in", "/key", "/models-and-prices"):
+            answer = await ada.client.head(path)
+            assert answer.status_code in (200, 303), path
+
+    visiting(tmp_path, act)
+
+
+def test_what_fails_inside_is_one_sentence_and_a_line_in_the_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def act(served: Course) -> None:
+        ada = Visitor(served)
+        await ada.settle_in("ada", served.password)
+
+        async def away(_: object) -> None:
+            raise StoreUnavailable("the database is away: postgresql://secret@host")
+
+        async def broken(_: object) -> None:
+            raise RuntimeError("a secret of the inside")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(served.store, "read", away)
+            assert (await ada.get("/")).status_code == 503
+            assert "does not answer" in ada.told
+            patched.setattr(served.store, "read", broken)
+            assert (await ada.get("/")).status_code == 500
+        assert "The page itself failed" in ada.told
+        assert "secret" not in ada.page
+        assert "a secret of the inside" in caplog.text
+        assert (await ada.get("/")).status_code == 200
+
+    visiting(tmp_path, act)
+
+
+def test_a_key_older_than_the_page_is_replaced_and_not_shown(tmp_path: Path) -> None:
+    async def act(served: Course) -> None:
+        await execute(served.store, "UPDATE keys SET sealed = NULL")
+        ada = Visitor(served)
+        await ada.settle_in("ada", served.password)
+        await ada.get("/")
+        assert "cannot be shown again" in ada.page
+        await ada.send("/key", password=CHOSEN)
+        assert "Make a new one" in ada.told
+        await ada.get("/")
+        replaces = re.search(r'name="replaces" value="([^"]*)"', ada.page)
+        assert replaces is not None
+        answer = await ada.send("/key/new", password=CHOSEN, replaces=replaces[1])
+        assert re.search(r"sws-\w{40}", answer.text)
+
+    visiting(tmp_path, act)
+
+
+def test_names_that_no_database_takes_are_nobodys(tmp_path: Path) -> None:
+    async def act(served: Course) -> None:
+        somebody = Visitor(served)
+        for name in ("a\0b", "\ud800", "x" * 5000, "", "' OR 1=1 --"):
+            answer = await somebody.sign_in(name.encode("utf-8", "replace").decode(), "wrong")
+            assert answer.status_code == 403
 
     visiting(tmp_path, act)

@@ -1,9 +1,10 @@
 """Answers as data."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, create_model
 
 from swsllm_nb.notebook.errors import LLMError
 from swsllm_nb.notebook.schemas import checked_schema, parsed, response_format
@@ -68,3 +69,33 @@ def test_what_is_no_schema_is_refused() -> None:
     with pytest.raises(LLMError, match="there is no 'Wohle'"):
         checked_schema("Wohle", {"Whole": Whole})
     assert checked_schema("Whole", {"Whole": Whole}) is Whole
+
+
+@pytest.mark.parametrize(
+    ("schema", "reason"),
+    [
+        ({"type": "nonsense"}, "type: 'nonsense' is not valid"),
+        ({"type": str}, "not JSON serializable"),
+        ({"properties": {"a": {"type": 5}}}, "properties.a.type: 5 is not valid"),
+        (create_model("Odd", run=(Callable[[int], int], ...)), "Odd"),
+    ],
+)
+def test_a_broken_schema_is_refused_before_anything_is_sent(schema: Any, reason: str) -> None:
+    with pytest.raises(LLMError, match="nothing was sent") as failure:
+        response_format(schema, plain=False)
+    assert reason in str(failure.value)
+    assert "\n" not in str(failure.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "schema", "place"),
+    [
+        ('{"title": "t", "parts": [{"properties": "x"}]}', Whole, "parts.0.properties: Input"),
+        ('{"a": [1]}', {"properties": {"a": {"items": {"type": "null"}}}}, "a.0: 1 is not"),
+        ("1", {"$ref": "#/$defs/none"}, "$ref '/$defs/none'"),
+    ],
+)
+def test_the_place_that_is_not_as_asked_is_named(text: str, schema: Any, place: str) -> None:
+    with pytest.raises(LLMError, match="not the JSON that was asked for") as failure:
+        parsed(text, schema)
+    assert place in str(failure.value)

@@ -366,6 +366,10 @@ def test_a_roster_is_looked_at_first_then_imported_and_a_second_time_changes_not
         ("username\nx\n\0", "The file is no text"),
         ("username\nnobudget\n", "There is no budget for"),
         ("username\n" + "x\n" * 10_001, "at most 10,000 are read at once"),
+        (
+            "username,budget\n" + "".join(f"crowd{n},1\n" for n in range(2001)),
+            "here at most 2,000 are added at once",
+        ),
     ],
 )
 def test_a_file_that_is_no_roster_is_refused_in_a_sentence(
@@ -378,7 +382,7 @@ def test_a_file_that_is_no_roster_is_refused_in_a_sentence(
 def test_names_from_a_hostile_roster_are_text_on_every_page_and_in_every_sheet(
     course: RunningProxy, frizzle: Desk
 ) -> None:
-    roster = f'username,full name,email\n{HOSTILE},"=HYPERLINK(""http://x"")",a@c.de\n'
+    roster = f'username,full name,email\n{HOSTILE},"=HYPERLINK(""http://x""){HOSTILE}",a@c.de\n'
     roster += "'><img src=x onerror=alert(1)>,{{ 7*7 }}%(x)s,\n"
     upload(frizzle, roster, budget="1")
     shown = [frizzle.text]

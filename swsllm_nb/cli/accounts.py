@@ -45,7 +45,8 @@ def account_add(name: str, budget: str | None, place: Place, as_json: bool, **pe
 @json_option
 def account_list(place: Place, as_json: bool) -> None:
     """All accounts with what is granted, spent, held and left."""
-    rows = [public(row) for row in place.in_office(lambda office: office.accounts())]
+    described = place.in_office(lambda office: office.course())
+    rows = [public(row, described) for row in place.in_office(lambda office: office.accounts())]
     fields = ("account", "budget_usd", "spend_usd", "reserved_usd", "remaining_usd", "enabled")
     show(rows if as_json else [{name: row[name] for name in fields} for row in rows], as_json)
 
@@ -56,7 +57,8 @@ def account_list(place: Place, as_json: bool) -> None:
 @json_option
 def account_show(name: str, place: Place, as_json: bool) -> None:
     """One account with its money and its limits."""
-    show(public(place.in_office(lambda office: office.account(name))), as_json)
+    described = place.in_office(lambda office: office.course())
+    show(public(place.in_office(lambda office: office.account(name)), described), as_json)
 
 
 @account.command("set")

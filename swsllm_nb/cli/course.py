@@ -86,7 +86,10 @@ def ledger() -> None:
 @place_options
 @json_option
 def ledger_check(place: Place, as_json: bool) -> None:
-    """Prove on the live database that every account is the sum of its rows. Exit code 1 if not."""
+    """Prove on the live database that every account is the sum of its rows. Exit code 1 if not.
+
+    Every cost is reckoned again, and every day's sums with it.
+    """
     from swsllm_nb.money import usd_text
     from swsllm_nb.proxy import books
 
@@ -105,6 +108,7 @@ def ledger_check(place: Place, as_json: bool) -> None:
             "breaches": check.breaches,
             "differences": check.differences,
             "wrong_costs": check.wrong_costs,
+            "wrong_days": check.wrong_days,
         },
         as_json,
     )

@@ -11,6 +11,7 @@ import click
 from swsllm_nb.cli.place import show
 
 if TYPE_CHECKING:
+    from swsllm_nb.proxy.course import Course
     from swsllm_nb.proxy.office import Done, Office
     from swsllm_nb.proxy.standing import Account
 
@@ -68,18 +69,7 @@ def show_done(accounts: Selection, done: "list[Done]", as_json: bool) -> None:
         sys.exit(1)
 
 
-def public(row: "Account") -> dict[str, Any]:
-    """An account as staff see it: its student's view, whose it is, and its limits."""
-    from swsllm_nb.proxy.views import public_account
+def public(row: "Account", course: "Course | None" = None) -> dict[str, Any]:
+    from swsllm_nb.proxy.public import staff_account
 
-    return {
-        **public_account(row),
-        "full_name": row.full_name or None,
-        "email": row.email or None,
-        "enabled": row.enabled,
-        "in_flight_limit": row.in_flight_limit,
-        "per_minute_limit": row.per_minute_limit,
-        "valid_from": row.valid_from,
-        "allowed_models": row.allowed_models,
-        "password_is_initial": row.password_is_initial,
-    }
+    return staff_account(row, course)

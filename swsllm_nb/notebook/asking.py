@@ -8,7 +8,16 @@ from swsllm_nb.notebook.answer import Answer, Question
 from swsllm_nb.notebook.attempt import Ticket
 from swsllm_nb.notebook.calls import Call
 from swsllm_nb.notebook.display import LiveAnswer
-from swsllm_nb.notebook.errors import CallFailed, Interrupted, LLMError, Retry, Trouble, explain
+from swsllm_nb.notebook.errors import (
+    HERE,
+    CallFailed,
+    Interrupted,
+    LLMError,
+    Retry,
+    Trouble,
+    explain,
+)
+from swsllm_nb.notebook.payload import text_of
 from swsllm_nb.notebook.waiting import Patience
 
 if TYPE_CHECKING:
@@ -147,7 +156,7 @@ class _Asking(threading.Thread):
             self.failure = CallFailed(str(error))
         except Exception as error:
             # It must not die in a thread, unheard.
-            trouble = Trouble(message=f"{type(error).__name__}: {error}")
+            trouble = Trouble(code=HERE, message=f"{type(error).__name__}: {error}")
             self.failure = explain(trouble, self._client.api_key)
         finally:
             self.finished.set()
@@ -188,6 +197,9 @@ class _Asking(threading.Thread):
         else:
             self._take_whole(answer)
         call = self.ticket.calls[-1]
+        if call.answer and not self.text:
+            # A server that does not stream: the library finds no event in a whole answer.
+            self._pieces.append(call.answer)
         if call.status != "ok" and not self.ticket.stopped:
             # The library takes a stream that just ends for a complete one.
             trouble = Trouble(code=call.error_code, base_url=self._base_url)
@@ -204,14 +216,15 @@ class _Asking(threading.Thread):
         self._note_fingerprint(chunk)
         # None in an event that is no chunk; the call's row will say so.
         for choice in chunk.choices or ():
-            if choice.index == 0 and choice.delta.content:
-                self._pieces.append(choice.delta.content)
+            if choice.index == 0 and choice.delta:
+                self._pieces.append(text_of(choice.delta.content) or text_of(choice.delta.refusal))
 
     def _take_whole(self, completion: "ChatCompletion") -> None:
         self._note_fingerprint(completion)
         for choice in completion.choices or ():
-            if choice.index == 0 and choice.message.content:
-                self._pieces.append(choice.message.content)
+            if choice.index == 0 and choice.message:
+                message = choice.message
+                self._pieces.append(text_of(message.content) or text_of(message.refusal))
 
     def _note_fingerprint(self, told: Any) -> None:
         self._practice = self._practice or told.system_fingerprint == _PRACTICE_FINGERPRINT

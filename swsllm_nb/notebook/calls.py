@@ -66,9 +66,7 @@ class CallLog:
         self._pending: dict[str, Row] = {}
         self._writing = threading.Lock()
         self._closing = threading.Event()
-        self._writer = Worker(
-            "swsllm-call-log", self._write_until_idle, lambda: not self._bell.empty()
-        )
+        self._writer = Worker("swsllm-call-log", self._write_until_idle, self._is_work)
         self._exiting = False
         atexit.register(self._exit)
 
@@ -166,6 +164,9 @@ class CallLog:
                 while True:
                     self._pending |= self._arrived.get_nowait()
             return dict(self._pending)
+
+    def _is_work(self) -> bool:
+        return not self._closing.is_set() and not self._bell.empty()
 
     def _write_until_idle(self) -> None:
         """Ends after a second without rows, so that a forgotten log holds no thread."""

@@ -6,13 +6,19 @@ request for help; a comment above ``%%llm`` makes it an error. Here text is text
 
 import re
 from collections.abc import Callable
+from typing import Any
+
+from IPython.core.inputtransformer2 import TransformerManager
+
+from swsllm_nb.notebook.errors import LLMError
+from swsllm_nb.notebook.language import say
 
 __all__ = ["cell_transformer"]
 
 
 def cell_transformer(name: str) -> Callable[[list[str]], list[str]]:
     """For ``input_transformers_cleanup``: magics of that name as plain calls; else the lines."""
-    cell = re.compile(rf"%%{name}(?=\s|$)(.*)", re.DOTALL)
+    cell = re.compile(rf"[ \t]*%%{name}(?=\s|$)(.*)", re.DOTALL)
     question = re.compile(rf"%{name}[ \t]+(\S.*\?)[ \t]*\n?")
 
     def transform(lines: list[str]) -> list[str]:
@@ -28,11 +34,34 @@ def cell_transformer(name: str) -> Callable[[list[str]], list[str]]:
         if asked:
             call = f"get_ipython().run_line_magic({name!r}, {asked[1]!r})\n"
             return [*lines[:first], call, *lines[first + 1 :]]
+        _check_place(name, lines, first, cell)
         return lines
 
     # So that a terminal, which asks whether a cell is complete, waits for the lines below %%llm.
     transform.has_side_effects = True  # type: ignore[attr-defined]
     return transform
+
+
+def _check_place(name: str, lines: list[str], first: int, cell: re.Pattern[str]) -> None:
+    """Raises LLMError for a question below code, which Python would take for mistakes in it.
+
+    Not in a text of several lines, nor below another magic of a whole cell.
+    """
+    later = next((at for at in range(first + 1, len(lines)) if cell.fullmatch(lines[at])), None)
+    if later is None or lines[first].startswith("%%"):
+        return
+    ipython: Any = TransformerManager
+    (state, _) = ipython().check_complete("".join(lines[:later]))
+    if state == "complete":
+        raise LLMError(
+            say(
+                f"%%{name} belongs on the first line of its cell, and code stands above it, so "
+                "nothing was run and nothing sent: move the code into a cell of its own.",
+                f"%%{name} gehört in die erste Zeile seiner Zelle, und darüber steht Code; es "
+                "wurde nichts ausgeführt und nichts gesendet: Der Code gehört in eine eigene "
+                "Zelle.",
+            )
+        )
 
 
 def _is_comment(line: str) -> bool:

@@ -11,7 +11,7 @@ from swsllm_nb.notebook.errors import NotConnected
 from swsllm_nb.notebook.keys import hides_key, looks_like_key
 from swsllm_nb.notebook.language import say
 
-__all__ = ["Connection", "find_connection"]
+__all__ = ["Connection", "find_connection", "is_address"]
 
 _PAIRS: Final = (
     ("SWSLLM_BASE_URL", "SWSLLM_API_KEY"),
@@ -107,7 +107,7 @@ def _check_texts(base_url: str | None, api_key: str | None) -> None:
 
 def _checked(source: _Source, shown_source: str) -> Connection:
     address, key = _tidy(source.base_url), source.key.strip()
-    if not _is_address(address) or looks_like_key(address) or hides_key(address, key):
+    if not is_address(address) or looks_like_key(address) or hides_key(address, key):
         # Not quoted: who mixes the two lines up has put the key here.
         raise NotConnected(
             say(
@@ -131,7 +131,8 @@ def _checked(source: _Source, shown_source: str) -> Connection:
     return Connection(address, key, shown_source)
 
 
-def _is_address(address: str) -> bool:
+def is_address(address: str) -> bool:
+    """Whether calls can go there: http or https, a host, and no name or key in it."""
     try:
         parts = urlsplit(address)
         fits = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
@@ -172,8 +173,10 @@ def _what_is_missing(base_url: str | None, api_key: str | None, lonely: list[_So
         )
     if base_url:
         return say(
-            "A base URL was given in code, but there is no key that belongs to it.",
-            "Im Code ist eine Basis-URL angegeben, aber es gibt keinen Schlüssel dazu.",
+            "A base URL was given, in code or by %llm set, but there is no key that belongs to it; "
+            "%llm set base-url= takes it back.",
+            "Eine Basis-URL ist angegeben, im Code oder mit %llm set, aber es gibt keinen "
+            "Schlüssel dazu; %llm set base-url= nimmt sie zurück.",
         )
     keys = [source.key_name for source in lonely if source.key]
     addresses = [source.url_name for source in lonely if source.base_url]

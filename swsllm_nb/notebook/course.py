@@ -1,5 +1,6 @@
 """A course as a notebook sees it: one connection, one client, one call log."""
 
+import asyncio
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -63,7 +64,8 @@ class Course:
         self._log = log
         self._whereabouts = whereabouts
         self._built: tuple[OpenAI, RecordingClient] | None = None
-        self._async_client: AsyncOpenAI | None = None
+        # One for each event loop: its connections end with the loop that they belong to.
+        self._async_clients: dict[asyncio.AbstractEventLoop | None, AsyncOpenAI] = {}
         self._settler = Settler(log, self._ledger_call)
 
     def client(self) -> "OpenAI":
@@ -100,13 +102,16 @@ class Course:
 
     def async_client(self) -> "AsyncOpenAI":
         """The openai library's client for ``await``; every attempt it makes lands in the log."""
-        if self._async_client is None:
-            from swsllm_nb.notebook.client import build_async_client
+        from swsllm_nb.notebook.client import build_async_client
 
-            self._async_client = build_async_client(
-                self.connection, self._record, self._whereabouts
-            )
-        return self._async_client
+        loop = _running_loop()
+        for each in [each for each in self._async_clients if each and each.is_closed()]:
+            del self._async_clients[each]
+        client = self._async_clients.get(loop)
+        if client is None or client.is_closed():
+            client = build_async_client(self.connection, self._record, self._whereabouts)
+            self._async_clients[loop] = client
+        return client
 
     def log(self, scope: Scope = "account") -> "pd.DataFrame":
         """Every call of this account from this machine, or this notebook's alone.
@@ -187,11 +192,12 @@ class Course:
         if self._built:
             self._built[0].close()
             self._built = None
-        self._async_client = None
+        self._async_clients.clear()
         self._log.close()
 
     def _clients(self) -> "tuple[OpenAI, RecordingClient]":
-        if self._built is None:
+        # A course outlives "with client() as …", which closes the client at its end.
+        if self._built is None or self._built[0].is_closed():
             from swsllm_nb.notebook.client import build_client
 
             self._built = build_client(self.connection, self._record, self._whereabouts)
@@ -240,6 +246,13 @@ def connect(base_url: str | None = None, api_key: str | None = None) -> Connecti
     Raises NotConnected.
     """
     return find_connection(base_url, api_key, environ=os.environ, start_folder=Path.cwd())
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
 
 
 def _account(page: Mapping[str, Any]) -> Account | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from swsllm_nb.money import PICO_PER_USD, show_cost
 from swsllm_nb.notebook.errors import scrub
 from swsllm_nb.notebook.language import say
+from swsllm_nb.notebook.markdown import printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -124,7 +125,9 @@ def _prompts(frame: "pd.DataFrame", key: str) -> Iterator[str]:
         note = "" if status == "ok" else f" · {status}"
         yield f"{number}. {at:%Y-%m-%d %H:%M} · {model}{note}"
         yield ""
-        yield from _fenced(scrub(str(prompt), key) or say("(not kept)", "(nicht aufgehoben)"))
+        yield from _fenced(
+            printable(scrub(str(prompt), key)) or say("(not kept)", "(nicht aufgehoben)")
+        )
         yield ""
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from swsllm_nb.notebook.answer import Answer
 
 __all__ = [
+    "HERE",
     "OTHER_HOST",
     "CallFailed",
     "Interrupted",
@@ -119,6 +120,9 @@ class Trouble:
 OTHER_HOST: Final = "other_host"
 """A key was about to leave for a host that is not its own."""
 
+HERE: Final = "here"
+"""Something on this machine failed, and no server said it."""
+
 _SPEAKS_FOR_ITSELF: Final = (OTHER_HOST, "upstream_failed", "proxy_failed")
 """What is said with these codes, our proxy's and one of ours, says what to do as well."""
 
@@ -159,6 +163,7 @@ def _filled_in(template: str, trouble: Trouble) -> str:
         model=repr(trouble.model),
         models=", ".join((model.aliases or (model.id,))[0] for model in catalogue.models),
         message=_said(trouble.message),
+        reason=trouble.message.rstrip("."),
         seconds=_within(trouble.waited_seconds),
         pause=_pause(trouble.retry_after_seconds),
     )
@@ -222,8 +227,11 @@ def _is_about_model(trouble: Trouble) -> bool:
 
 
 def _short(message: str) -> str:
-    """One line, ended by a full stop; nothing where the message is a page of HTML."""
-    line = " ".join(message.split())
+    """One line, ended by a full stop; nothing where the message is a page of HTML.
+
+    Nothing in it steers a terminal.
+    """
+    line = " ".join("".join(c if c.isprintable() else " " for c in message).split())
     if not line or line.startswith("<"):
         return ""
     if len(line) > _MESSAGE_CHARACTERS:

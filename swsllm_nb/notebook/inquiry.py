@@ -13,7 +13,7 @@ from swsllm_nb.notebook.errors import CallFailed, Interrupted, LLMError
 from swsllm_nb.notebook.estimate import Estimate, estimate_of, may_cost_more_than
 from swsllm_nb.notebook.language import say
 from swsllm_nb.notebook.options import Options
-from swsllm_nb.notebook.prompting import Filled, Filling, checked_prompt
+from swsllm_nb.notebook.prompting import Filled, Filling, check_not_empty, checked_prompt
 from swsllm_nb.notebook.question import default_model, question_of
 from swsllm_nb.notebook.schemas import parsed
 
@@ -53,6 +53,7 @@ def inquiry_of(desk: Desk, text: str, options: Options) -> Inquiry:
     if not raw:
         filling = Filling(desk.namespace, key)
         prompt, filled = filling.fill(prompt)
+        check_not_empty(prompt, filled)
         if system:
             system, more = filling.fill(checked_prompt(system, key, raw=False))
             filled += more
@@ -121,8 +122,11 @@ def answers_of(
     course = desk.course()
     if len(inquiry.questions) > 1:
         outcomes = course.ask_several(inquiry.questions, where, notice)
-        read = [_read(each, options) if isinstance(each, Answer) else each for each in outcomes]
-        desk.last = next((each for each in read if isinstance(each, Answer)), desk.last)
+        read = [_outcome(each, options) for each in outcomes]
+        # What is raised for a whole answer that is not as asked says that it is there.
+        failed = next((each for each in read if isinstance(each, CallFailed)), None)
+        answered = (each for each in read if isinstance(each, Answer))
+        desk.last = (failed and failed.partial) or next(answered, desk.last)
         return read
     (question,) = inquiry.questions
     try:
@@ -151,6 +155,16 @@ def _conversation(desk: Desk, options: Options, system: str | None) -> Conversat
         return Conversation(system)
     known = Conversation() if options.new else desk.conversations.of(options.chat)
     return replace(known, system=system or known.system)
+
+
+def _outcome(outcome: Answer | CallFailed, options: Options) -> Answer | CallFailed:
+    """Of several models: what one answered does not take the others' answers with it."""
+    if isinstance(outcome, CallFailed):
+        return outcome
+    try:
+        return _read(outcome, options)
+    except CallFailed as failure:
+        return failure
 
 
 def _read(answer: Answer, options: Options) -> Answer:

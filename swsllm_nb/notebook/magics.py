@@ -73,9 +73,8 @@ class CourseMagics(Magics):
             chosen["schema"] = checked_schema(chosen["schema"], self.desk.namespace)
         # IPython ends every cell with a newline of its own.
         inquiry = inquiry_of(self.desk, cell.removesuffix("\n"), Options.of(**chosen))
-        if inquiry.options.estimate:
-            return estimates_of(inquiry)
-        value = self._shown_answer(inquiry)
+        estimate = inquiry.options.estimate
+        value = estimates_of(inquiry) if estimate else self._shown_answer(inquiry)
         if out:
             self._user_namespace[out] = value
         return value

@@ -1,18 +1,17 @@
 """What a question may be told: the ``%%llm`` line, ``ask()``'s keywords and ``%llm set`` alike."""
 
+import re
 import shlex
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from decimal import Decimal
 from keyword import iskeyword
-from math import isfinite
 from typing import Any, Final, Protocol, Self, TypeVar
 
 from IPython.core.error import UsageError
 from IPython.core.magic_arguments import MagicArgumentParser, argument
 
-from swsllm_nb.money import pico_from_usd
+from swsllm_nb.notebook import accepted
 from swsllm_nb.notebook.errors import LLMError
 from swsllm_nb.notebook.language import say
 
@@ -26,6 +25,12 @@ class _Decorator(Protocol):
 
 
 _TYPOGRAPHIC_QUOTES: Final = str.maketrans(dict.fromkeys("“”„«»", '"'))
+
+_NUMBERS: Final = ("temperature", "top_p", "presence_penalty", "frequency_penalty")
+_TEXTS: Final = ("system", "reasoning_effort", "chat", "exercise")
+_SWITCHES: Final = ("json", "new", "stream", "estimate", "raw", "quiet")
+
+_DECIMAL_COMMA: Final = re.compile(r"-\d*,\d+")
 
 # IPython's own carry no types.
 _option: Callable[..., _Decorator] = argument
@@ -64,13 +69,20 @@ class Options:
     def of(cls, **given: Any) -> Self:
         """Options as people give them. Raises LLMError, with a sentence, for what is none."""
         chosen = dict(given)
-        chosen["models"] = _several(chosen.pop("model", None), "model", parted_by=",")
-        chosen["stop"] = _several(chosen.get("stop"), "stop")
+        chosen["models"] = accepted.several(chosen.pop("model", None), "model", parted_by=",")
+        chosen["stop"] = accepted.several(chosen.get("stop"), "stop")
         max_cost = chosen.pop("max_cost", None)
-        chosen["max_cost_pico"] = None if max_cost is None else _cost_pico(max_cost)
-        for name in ("temperature", "top_p", "presence_penalty", "frequency_penalty"):
-            _check_number(name, chosen.get(name))
-        _check_max_tokens(chosen.get("max_tokens"))
+        chosen["max_cost_pico"] = (
+            None if max_cost is None else accepted.amount_pico(max_cost, "--max-cost")
+        )
+        chosen["max_tokens"] = accepted.whole_number(chosen.get("max_tokens"), "max_tokens", 1)
+        chosen["seed"] = accepted.whole_number(chosen.get("seed"), "seed")
+        for accept, names in (
+            (accepted.number, _NUMBERS),
+            (accepted.text, _TEXTS),
+            (accepted.switch, _SWITCHES),
+        ):
+            chosen |= {name: accept(chosen.get(name), name) for name in names}
         return cls(**chosen)
 
     def over(self, settings: "Options") -> "Options":
@@ -93,6 +105,20 @@ def _number(text: str) -> float:
         ) from None
 
 
+def _whole(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise ArgumentTypeError(
+            say(f"{text!r} is no whole number", f"{text!r} ist keine ganze Zahl")
+        ) from None
+
+
+def _end_of_answer(text: str) -> str:
+    """A line cannot hold the end of a line."""
+    return text.replace("\\n", "\n").replace("\\t", "\t")
+
+
 _MANUAL: Final[Sequence[tuple[Sequence[str], Mapping[str, Any]]]] = (
     (("-m", "--model"), {"help": "The model, by snapshot or short name, such as gpt-4o-mini; "
      "several, parted by commas, answer side by side."}),
@@ -101,15 +127,15 @@ _MANUAL: Final[Sequence[tuple[Sequence[str], Mapping[str, Any]]]] = (
      "help": "0 for the likeliest words, up to 2 for chance."}),
     (("--top-p",), {"type": _number, "metavar": "P",
      "help": "Only the likeliest words, up to this share of all chance: 0 to 1."}),
-    (("--max-tokens",), {"type": int, "metavar": "N", "help": "The longest answer, in tokens."}),
+    (("--max-tokens",), {"type": _whole, "metavar": "N", "help": "The longest answer, in tokens."}),
     (("--presence-penalty",), {"type": _number, "metavar": "X",
      "help": "Above 0 new subjects are likelier, below 0 old ones: -2 to 2."}),
     (("--frequency-penalty",), {"type": _number, "metavar": "X",
      "help": "Above 0 words are repeated less, below 0 more: -2 to 2."}),
-    (("--seed",), {"type": int, "metavar": "N",
+    (("--seed",), {"type": _whole, "metavar": "N",
      "help": "The same number gives the same answer, as far as the model can."}),
-    (("--stop",), {"action": "append", "metavar": "TEXT",
-     "help": "The answer ends before this text; may be repeated."}),
+    (("--stop",), {"action": "append", "type": _end_of_answer, "metavar": "TEXT",
+     "help": r"The answer ends before this text, such as \n; may be repeated."}),
     (("--reasoning-effort",), {"metavar": "EFFORT",
      "help": "How long a reasoning model thinks: low, medium or high. Its thoughts are paid for."}),
     (("--json",), {"action": "store_const", "const": True,
@@ -162,8 +188,8 @@ def parse_line(parser: ArgumentParser, line: str, hint: str) -> dict[str, Any]:
     except UsageError as error:
         raise LLMError(
             say(
-                f"The %%llm line: {error}. %%llm? shows what it takes.",
-                f"Die %%llm-Zeile: {error}. %%llm? zeigt, was sie kennt.",
+                f"The %%llm line: {_said(error)}. %%llm? shows what it takes.",
+                f"Die %%llm-Zeile: {_said(error)}. %%llm? zeigt, was sie kennt.",
             )
         ) from None
     if unknown:
@@ -182,7 +208,21 @@ def _words(line: str) -> list[str]:
     """The words of a line; what word processors make of quotation marks counts as such."""
     if '"' not in line:
         line = line.translate(_TYPOGRAPHIC_QUOTES)
-    return shlex.split(line, comments=True)
+    words = shlex.split(line, comments=True)
+    # -1,5 would be taken for an option.
+    return [word.replace(",", ".") if _DECIMAL_COMMA.fullmatch(word) else word for word in words]
+
+
+def _said(error: UsageError) -> str:
+    """What argparse says, in the language of whoever reads it."""
+    text = str(error).removeprefix("argument ")
+    told = {
+        "expected one argument": say("a value belongs after it", "danach gehört ein Wert"),
+        "ignored explicit argument": say("it takes no value, such as", "kein Wert wie"),
+    }
+    for english, both in told.items():
+        text = text.replace(english, both)
+    return text
 
 
 def parse_setting(name: str, value: str) -> dict[str, Any]:
@@ -206,7 +246,7 @@ def parse_setting(name: str, value: str) -> dict[str, Any]:
     try:
         known = vars(parser.parse_args([f"--{name}={value}"]))
     except UsageError as error:
-        raise LLMError(f"%llm set {name}: {error}.") from None
+        raise LLMError(f"%llm set {name}: {_said(error)}.") from None
     return {field: each for field, each in known.items() if each is not None}
 
 
@@ -220,63 +260,3 @@ def checked_name(name: str) -> str:
             )
         )
     return name
-
-
-def _several(given: Any, name: str, parted_by: str | None = None) -> tuple[str, ...] | None:
-    if given is None:
-        return None
-    if isinstance(given, str):
-        texts = given.split(parted_by) if parted_by else [given]
-    else:
-        texts = list(given) if isinstance(given, Sequence) else []
-    if parted_by:
-        texts = [text.strip() for text in texts if isinstance(text, str)]
-    if not texts or not all(isinstance(text, str) and text for text in texts):
-        raise LLMError(
-            say(
-                f"{name} takes a text, or several, and {given!r} is neither.",
-                f"{name} nimmt einen Text oder mehrere, und {given!r} ist keins von beiden.",
-            )
-        )
-    return tuple(dict.fromkeys(texts))
-
-
-def _cost_pico(usd: Any) -> int:
-    try:
-        # A float in code is what a person wrote, as its shortest text.
-        pico = pico_from_usd(Decimal(repr(usd)) if isinstance(usd, float) else usd)
-    except (ValueError, ArithmeticError):
-        pico = -1
-    if pico < 0:
-        raise LLMError(
-            say(
-                f"--max-cost is an amount in dollars such as 0.01, and {usd!r} is none.",
-                f"--max-cost ist ein Betrag in Dollar wie 0.01, und {usd!r} ist keiner.",
-            )
-        )
-    return pico
-
-
-def _check_number(name: str, value: Any) -> None:
-    if value is None or (
-        isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value)
-    ):
-        return
-    raise LLMError(
-        say(
-            f"The {name} is to be a number, and {value!r} is none, so nothing was sent.",
-            f"{name} ist eine Zahl, und {value!r} ist keine; es wurde nichts gesendet.",
-        )
-    )
-
-
-def _check_max_tokens(count: Any) -> None:
-    if count is not None and (type(count) is not int or count < 1):
-        raise LLMError(
-            say(
-                f"The max_tokens are a whole number from 1 on, and {count!r} is none, so nothing "
-                "was sent.",
-                f"max_tokens ist eine ganze Zahl ab 1, und {count!r} ist keine; es wurde nichts "
-                "gesendet.",
-            )
-        )

@@ -49,8 +49,11 @@ def first_choice(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def content_of(choice: Mapping[str, Any], part: str) -> str:
+    """What was written; of a model that declines, what it says instead."""
     message = choice.get(part)
-    return text_of(message.get("content")) if isinstance(message, dict) else ""
+    if not isinstance(message, dict):
+        return ""
+    return text_of(message.get("content")) or text_of(message.get("refusal"))
 
 
 def _messages(body: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -1,7 +1,7 @@
 """From a cell's text to a prompt: text stays text, but for ``{{ name }}``."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Final
@@ -10,7 +10,7 @@ from swsllm_nb.notebook.errors import LLMError
 from swsllm_nb.notebook.keys import hides_key, looks_like_key
 from swsllm_nb.notebook.language import say
 
-__all__ = ["Filled", "Filling", "checked_prompt"]
+__all__ = ["Filled", "Filling", "check_not_empty", "checked_prompt"]
 
 _PLACEHOLDER: Final = re.compile(r"\{\{ ([^\W\d]\w*) \}\}")
 _UNFINISHED: Final = re.compile(
@@ -103,6 +103,18 @@ def checked_prompt(text: str, key: str, *, raw: bool) -> str:
             )
         )
     return text
+
+
+def check_not_empty(text: str, filled: Sequence[Filled]) -> None:
+    """Raises LLMError where nothing is left of a question once it is filled."""
+    if not text.strip():
+        names = ", ".join(f"{{{{ {each.name} }}}}" for each in filled)
+        raise LLMError(
+            say(
+                f"There is no question: nothing stands in {names}, so nothing was sent.",
+                f"Es gibt keine Frage: In {names} steht nichts, es wurde nichts gesendet.",
+            )
+        )
 
 
 def _unknown_name(name: str, namespace: Mapping[str, Any]) -> str:

@@ -1,7 +1,7 @@
 """Answers as data: what is asked of a model, and whether its answer keeps to it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from swsllm_nb.notebook.errors import LLMError
@@ -31,14 +31,14 @@ def response_format(schema: Any, *, plain: bool) -> dict[str, Any] | None:
 
     Every object of a pydantic model's schema is closed and all its fields are required, as
     OpenAI's strict mode asks (platform.openai.com/docs/guides/structured-outputs).
-    Raises LLMError for what is no schema.
+    Raises LLMError for what is no schema: seen here, it costs nothing.
     """
     if schema is None:
         return {"type": "json_object"} if plain else None
     if _is_pydantic(schema):
-        name, told = schema.__name__, _closed(schema.model_json_schema())
+        name, told = schema.__name__, _closed(_schema_of_model(schema))
     elif isinstance(schema, Mapping):
-        name, told = str(schema.get("title") or "answer"), dict(schema)
+        name, told = str(schema.get("title") or "answer"), _valid(schema)
     else:
         raise LLMError(
             say(
@@ -62,7 +62,7 @@ def parsed(text: str, schema: Any) -> Any:
     try:
         return _validated(text, schema)
     except ValueError as error:
-        (line, *_) = str(error).splitlines() or [""]
+        (line, *_) = _what_is_amiss(error).splitlines() or [""]
         raise LLMError(
             say(
                 f"The answer is not the JSON that was asked for ({line[:200]}). It was paid for "
@@ -80,12 +80,63 @@ def _validated(text: str, schema: Any) -> Any:
     document = json.loads(text)
     if schema is not None:
         from jsonschema import ValidationError, validate
+        from referencing.exceptions import Unresolvable
 
         try:
             validate(document, schema)
         except ValidationError as error:
-            raise ValueError(error.message) from None
+            raise ValueError(_at(error.absolute_path, error.message)) from None
+        except Unresolvable as error:
+            raise ValueError(f"$ref {error.ref!r}") from None
     return document
+
+
+def _what_is_amiss(error: ValueError) -> str:
+    """What a pydantic model finds first, where that is what found it."""
+    find = getattr(error, "errors", None)
+    if find is None:
+        return str(error)
+    first = find(include_url=False, include_context=False, include_input=False)[0]
+    return _at(first["loc"], first["msg"])
+
+
+def _at(path: Iterable[Any], message: str) -> str:
+    place = ".".join(map(str, path))
+    return f"{place}: {message}" if place else message
+
+
+def _schema_of_model(model: Any) -> Any:
+    try:
+        return model.model_json_schema()
+    except Exception as error:
+        # Whatever a field's own code raises.
+        raise _no_schema(model.__name__, str(error)) from None
+
+
+def _valid(schema: Mapping[str, Any]) -> dict[str, Any]:
+    from jsonschema import SchemaError, validators
+
+    document = dict(schema)
+    try:
+        json.dumps(document)
+        validators.validator_for(document).check_schema(document)
+    except SchemaError as error:
+        raise _no_schema(
+            say("the dict", "dem dict"), _at(error.absolute_path, error.message)
+        ) from None
+    except (TypeError, ValueError, RecursionError) as error:
+        raise _no_schema(say("the dict", "dem dict"), str(error)) from None
+    return document
+
+
+def _no_schema(what: str, reason: str) -> LLMError:
+    (line, *_) = reason.splitlines() or [""]
+    return LLMError(
+        say(
+            f"No JSON schema can be made of {what} ({line[:200]}), so nothing was sent.",
+            f"Aus {what} wird kein JSON-Schema ({line[:200]}); es wurde nichts gesendet.",
+        )
+    )
 
 
 def _is_pydantic(schema: Any) -> bool:

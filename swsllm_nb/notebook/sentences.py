@@ -163,6 +163,30 @@ SENTENCES: Final[Mapping[str, Sentence]] = {
         "Der Server hat die Antwort abgebrochen.{message} Bitte die Zelle noch einmal ausführen. "
         f"{_MAY_COST[1]}",
     ),
+    "cut_short": Sentence(
+        "The answer was cut at its token limit, so it cannot be read as what was asked for. It was "
+        "paid for and is in swsllm_nb.log(). Raise max_tokens, then run the cell again.",
+        "Die Antwort wurde am Token-Limit abgeschnitten und lässt sich nicht als das Verlangte "
+        "lesen. Sie ist bezahlt und steht in swsllm_nb.log(). Bitte max_tokens erhöhen und die "
+        "Zelle noch einmal ausführen.",
+        final=True,
+    ),
+    "filtered": Sentence(
+        "The provider's content filter stopped the answer; what had come is paid for. Put the "
+        f"question in other words and run the cell again; if it stays so, {_ASK[0]}.",
+        "Der Inhaltsfilter des Anbieters hat die Antwort angehalten; was schon kam, ist bezahlt. "
+        "Bitte anders fragen und die Zelle noch einmal ausführen; wenn es so bleibt, "
+        f"{_ASK[1]}.",
+        final=True,
+    ),
+    "here": Sentence(
+        "The call failed on this machine and not at the server ({reason}). Look at what it was "
+        f"given, then run the cell again; if it stays so, {_ASK[0]}. {_MAY_COST[0]}",
+        "Der Aufruf ist auf diesem Rechner gescheitert und nicht am Server ({reason}). Bitte die "
+        "Angaben prüfen, dann die Zelle noch einmal ausführen; wenn es so bleibt, "
+        f"{_ASK[1]}. {_MAY_COST[1]}",
+        final=True,
+    ),
     "other": Sentence(
         f"The call failed.{{message}} If it fails again, {_ASK[0]}.",
         f"Der Aufruf ist gescheitert.{{message}} Wenn es wieder passiert, {_ASK[1]}.",

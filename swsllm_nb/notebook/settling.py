@@ -34,7 +34,7 @@ class Settler:
         self._arrived: SimpleQueue[tuple[str, Call] | None] = SimpleQueue()
         self._open: dict[str, _OpenRow] = {}
         self._ended = False
-        self._thread = Worker("swsllm-settler", self._run, lambda: not self._arrived.empty())
+        self._thread = Worker("swsllm-settler", self._run, self._is_work)
 
     def add(self, row_id: str, call: Call) -> None:
         """Settles the log's row as soon as the proxy knows its cost; returns at once."""
@@ -46,6 +46,9 @@ class Settler:
         """Asks no more."""
         self._ended = True
         self._arrived.put(None)
+
+    def _is_work(self) -> bool:
+        return not self._ended and not self._arrived.empty()
 
     def _run(self) -> None:
         while not self._ended:

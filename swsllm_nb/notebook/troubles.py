@@ -40,6 +40,10 @@ def trouble_of(error: openai.OpenAIError, base_url: str = "") -> Trouble:
     headers: Mapping[str, str] = {}
     if isinstance(error, LLMError):
         code = OTHER_HOST
+    elif isinstance(error, openai.LengthFinishReasonError):
+        code = "cut_short"
+    elif isinstance(error, openai.ContentFilterFinishReasonError):
+        code = "filtered"
     elif isinstance(error, openai.APIConnectionError):
         unknown = "timeout" if isinstance(error, openai.APITimeoutError) else "cut"
         code, message = connection_code(error.__cause__) if error.__cause__ else unknown, ""

@@ -8,7 +8,7 @@ from swsllm_nb.proxy.auth import Secret
 from swsllm_nb.proxy.errors import Unauthenticated
 from swsllm_nb.proxy.store import KeyHolder, Store
 
-__all__ = ["Caller", "Callers", "authenticate"]
+__all__ = ["Caller", "Callers", "authenticate", "bearer_key"]
 
 _REMEMBERED = 10_000
 
@@ -36,7 +36,7 @@ class Callers:
 
     async def caller(self, authorization: str | None) -> Caller:
         """The caller of an Authorization header. Raises Unauthenticated."""
-        key = _bearer_key(authorization)
+        key = bearer_key(authorization)
         # Not by the stored hash: that one lets the ledger's thread have the interpreter each time.
         seen = hashlib.blake2b(key.encode(), key=self._salt).digest()
         caller = self._known.get(seen)
@@ -53,10 +53,11 @@ class Callers:
 
 async def authenticate(authorization: str | None, secret: Secret, store: Store) -> KeyHolder:
     """The holder of the key in an Authorization header, as of now. Raises Unauthenticated."""
-    return await _holder(secret.hash_key(_bearer_key(authorization)), store)
+    return await _holder(secret.hash_key(bearer_key(authorization)), store)
 
 
-def _bearer_key(authorization: str | None) -> str:
+def bearer_key(authorization: str | None) -> str:
+    """The key of an Authorization header. Raises Unauthenticated."""
     scheme, _, key = (authorization or "").strip().partition(" ")
     kind, key = scheme.lower(), key.strip()
     if kind == "basic":

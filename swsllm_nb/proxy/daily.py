@@ -83,24 +83,29 @@ def sum_up(complete_to_id: int) -> Work[bool]:
 
 
 def unlike_the_ledger() -> Work[list[Mapping[str, Any]]]:
-    """The days whose sums are not those of the ledger's rows; none, unless all is wrong."""
+    """What the days' sums have too much (or, below 0, too little); none, unless all is wrong."""
     upto = (yield from moment()).summed_up_to_id
     by_account = yield ask(
-        _unlike("daily", "day, account_id, model", f"{_DAY}, l.account_id"), upto
+        _surplus(
+            "daily",
+            "day, account_id, model",
+            f"SELECT {_DAY} AS day, l.account_id, {_MODEL} AS model, {SUMS} "
+            f"WHERE l.kind <> 'grant' AND l.id <= $1 GROUP BY {_DAY}, l.account_id, {_MODEL}",
+        ),
+        upto,
     )
-    by_course = yield ask(_unlike("course_daily", "day, model", _DAY), upto)
+    by_course = yield ask(_surplus("course_daily", "day, model", "SELECT * FROM daily"))
     return [dict(row) for row in (*by_account, *by_course)]
 
 
-def _unlike(table: str, key: str, key_of_row: str) -> str:
-    summed = f"SELECT {key}, {_COUNTED} FROM {table} WHERE calls <> 0 OR amount_pico <> 0"
-    rows = f"""
-        SELECT * FROM (
-            SELECT {key_of_row}, {_MODEL} AS model, {SUMS}
-            WHERE l.kind <> 'grant' AND l.id <= $1 GROUP BY {key_of_row}, {_MODEL}
-        ) found WHERE calls <> 0 OR amount_pico <> 0
-    """
+def _surplus(table: str, key: str, rows: str) -> str:
+    counted = _COUNTED.split(", ")
+    less = ", ".join(f"-{name}" for name in counted)
+    sums = ", ".join(f"CAST(sum({name}) AS BIGINT) AS {name}" for name in counted)
     return f"""
-        SELECT * FROM ({summed} EXCEPT {rows}) surplus
-        UNION ALL SELECT * FROM ({rows} EXCEPT {summed}) missing
+        SELECT {key}, {sums} FROM (
+            SELECT {key}, {_COUNTED} FROM {table}
+            UNION ALL SELECT {key}, {less} FROM ({rows}) found
+        ) compared GROUP BY {key}
+        HAVING {" OR ".join(f"sum({name}) <> 0" for name in counted)} ORDER BY {key}
     """

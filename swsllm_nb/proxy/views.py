@@ -20,6 +20,7 @@ from swsllm_nb.pricing import Prices, Rates
 from swsllm_nb.proxy import books
 from swsllm_nb.proxy.access import authenticate
 from swsllm_nb.proxy.auth import Secret
+from swsllm_nb.proxy.course import course
 from swsllm_nb.proxy.errors import (
     BadRequest,
     NoSuchPage,
@@ -27,10 +28,12 @@ from swsllm_nb.proxy.errors import (
     error_answer,
 )
 from swsllm_nb.proxy.offer import Offer
+from swsllm_nb.proxy.public import public_account
+from swsllm_nb.proxy.staff_api import staff_routes
 from swsllm_nb.proxy.standing import Account
 from swsllm_nb.proxy.store import Store
 
-__all__ = ["create_views", "public_account"]
+__all__ = ["create_views"]
 
 _PAGE_LIMIT = 1000
 _TOKENS_PER_PRICE = 1_000_000
@@ -57,7 +60,8 @@ class _Views:
         return JSONResponse(self._public_model(model, serving))
 
     async def account(self, request: Request) -> Response:
-        return JSONResponse(public_account(await self._account_of(request)))
+        account = await self._account_of(request)
+        return JSONResponse(public_account(account, await self.store.read(course)))
 
     async def usage(self, request: Request) -> Response:
         account = await self._account_of(request)
@@ -119,7 +123,10 @@ def create_views(
         "/readyz": views.ready,
     }
     app = Starlette(
-        routes=[Route(path, view, methods=["GET"]) for path, view in pages.items()],
+        routes=[
+            *(Route(path, view, methods=["GET"]) for path, view in pages.items()),
+            *staff_routes(store, secret),
+        ],
         exception_handlers={ProxyError: _refused, HTTPException: _no_such_page},
     )
     # A redirect would name the host that the client claims, and lose the prefix.
@@ -144,21 +151,6 @@ def _public_rates(rates: Rates) -> dict[str, str | None]:
     return {
         name: None if pico is None else usd_text(pico * _TOKENS_PER_PRICE)
         for name, pico in told.items()
-    }
-
-
-def public_account(account: Account) -> dict[str, str | None]:
-    """An account as its student and the command line see it, in exact decimal strings."""
-    return {
-        "account": account.name,
-        "course": None,
-        "budget_usd": usd_text(account.budget_pico),
-        "spend_usd": usd_text(account.spend_pico),
-        "reserved_usd": usd_text(account.reserved_pico),
-        "remaining_usd": usd_text(account.remaining_pico),
-        "valid_until": account.valid_until,
-        "contact": None,
-        "language": None,
     }
 
 

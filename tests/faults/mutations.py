@@ -24,6 +24,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from faults.list_of_mutations import MUTATIONS, Mutation
+from faults.page_mutations import PAGE_MUTATIONS
 
 ROOT = Path(__file__).parents[2]
 COPIED = ("swsllm_nb", "tests", "notebooks", "pyproject.toml", "README.md")
@@ -119,7 +120,7 @@ def copy_of_the_tree(place: Path) -> Path:
 def chosen(words: Sequence[str], fast: bool) -> list[Mutation]:
     return [
         mutation
-        for mutation in MUTATIONS
+        for mutation in (*MUTATIONS, *PAGE_MUTATIONS)
         if (mutation.fast or not fast)
         and (not words or any(word in mutation.name for word in words))
     ]

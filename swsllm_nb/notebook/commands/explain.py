@@ -48,7 +48,9 @@ def _in_plain_words(error: BaseException, lines: Sequence[OwnLine]) -> str:
     if lines:
         last = lines[-1]
         line = say("line", "Zeile")
-        told.append(f"{last.place}, {line} {last.number}: {last.text.strip()}")
+        # IPython's own words for a magic are not the student's.
+        text = "" if last.text.startswith("get_ipython()") else f": {last.text.strip()}"
+        told.append(f"{last.place}, {line} {last.number}{text}")
     if isinstance(error, (LLMError, Interrupted)):
         told.append(
             say(

@@ -8,6 +8,7 @@ from swsllm_nb.notebook.desk import Desk
 from swsllm_nb.notebook.errors import LLMError
 from swsllm_nb.notebook.frames import table_html
 from swsllm_nb.notebook.language import say
+from swsllm_nb.notebook.markdown import printable
 
 __all__ = ["show"]
 
@@ -29,7 +30,7 @@ def show(desk: Desk, words: Sequence[str]) -> None:
         _clear(desk)
         return
     frame = desk.course().log("notebook" if "--notebook" in given.switches else "account")
-    bundle = {"text/html": table_html(frame), "text/plain": str(frame)}
+    bundle = {"text/html": table_html(frame), "text/plain": printable(str(frame))}
     display(bundle, raw=True)  # type: ignore[no-untyped-call]
 
 

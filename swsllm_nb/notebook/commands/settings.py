@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from swsllm_nb.money import show_cost
 from swsllm_nb.notebook.calls import TEXTS_VARIABLE
+from swsllm_nb.notebook.connection import is_address
 from swsllm_nb.notebook.desk import Desk
 from swsllm_nb.notebook.errors import LLMError
 from swsllm_nb.notebook.language import LANGUAGE_VARIABLE, say
@@ -37,13 +38,24 @@ def choose(desk: Desk, words: Sequence[str]) -> None:
             )
         name = name.replace("_", "-").lower()
         if name == "base-url":
-            desk.base_url = value or None
+            desk.base_url = _address(value) if value else None
         elif name in _VARIABLES:
             _set_variable(name, value)
         else:
             settings = _with(settings, name, value)
     desk.settings = settings
     _list(desk)
+
+
+def _address(text: str) -> str:
+    if not is_address(text):
+        raise LLMError(
+            say(
+                "base-url is the address of a server, which begins with http:// or https://.",
+                "base-url ist die Adresse eines Servers und beginnt mit http:// oder https://.",
+            )
+        )
+    return text
 
 
 def _with(settings: Options, name: str, value: str) -> Options:

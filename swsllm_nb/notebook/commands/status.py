@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from swsllm_nb.notebook.commands.line import taken
 from swsllm_nb.notebook.commands.settings import chosen
+from swsllm_nb.notebook.commands.talk import turns_text
 from swsllm_nb.notebook.desk import Desk
 from swsllm_nb.notebook.errors import CallFailed
 from swsllm_nb.notebook.language import say
@@ -45,9 +46,4 @@ def _money(desk: Desk) -> str:
 
 
 def _chats(desk: Desk) -> str:
-    return ", ".join(f"{name} ({_turns(len(each.turns))})" for name, each in desk.conversations)
-
-
-def _turns(count: int) -> str:
-    one = count == 1
-    return say(f"{count} turn{'' if one else 's'}", f"{count} Runde{'' if one else 'n'}")
+    return ", ".join(f"{name} ({turns_text(len(each.turns))})" for name, each in desk.conversations)

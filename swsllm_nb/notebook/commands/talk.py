@@ -9,9 +9,10 @@ from swsllm_nb.notebook.conversations import Conversation
 from swsllm_nb.notebook.desk import Desk
 from swsllm_nb.notebook.errors import LLMError
 from swsllm_nb.notebook.language import say
+from swsllm_nb.notebook.markdown import printable
 from swsllm_nb.notebook.question import default_model
 
-__all__ = ["forget", "show_chats", "show_context"]
+__all__ = ["forget", "show_chats", "show_context", "turns_text"]
 
 _SHOWN_CHARACTERS = 60
 
@@ -20,9 +21,7 @@ def show_chats(desk: Desk, words: Sequence[str]) -> None:
     """The conversations of this notebook, with their turns and tokens."""
     del words
     lines = [
-        f"{name}: {len(conversation.turns)} "
-        + say("turns", "Runden")
-        + f", {sum(_tokens(conversation)):,} tokens\n"
+        f"{name}: {turns_text(len(conversation.turns))}, {sum(_tokens(conversation)):,} tokens\n"
         for name, conversation in desk.conversations
     ]
     sys.stdout.write("".join(lines) or _no_conversation() + "\n")
@@ -78,8 +77,13 @@ def _tokens(conversation: Conversation) -> list[int]:
     return [count_tokens(message["content"]) for message in _messages(conversation)]
 
 
+def turns_text(count: int) -> str:
+    one = count == 1
+    return say(f"{count} turn{'' if one else 's'}", f"{count} Runde{'' if one else 'n'}")
+
+
 def _beginning(text: str) -> str:
-    line = " ".join(text.split())
+    line = printable(" ".join(text.split()))
     return line if len(line) <= _SHOWN_CHARACTERS else line[: _SHOWN_CHARACTERS - 2] + " …"
 
 

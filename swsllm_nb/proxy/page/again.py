@@ -12,6 +12,7 @@ __all__ = ["form_again", "kept_form", "sign_in_first"]
 
 _LONGEST_KEPT: Final = 20_000
 _HOMES: Final = (None, "/", "/staff")
+_BUTTONS: Final = ("/sign-out", "/language")
 _NEVER_KEPT: Final = ("csrf", "kept", "back")
 
 
@@ -26,7 +27,14 @@ def sign_in_first(visit: Visit) -> Response:
 
 
 def form_again(visit: Visit) -> Response:
-    """A form of an earlier session: shown with what was typed, to be sent once more, or not."""
+    """A form of an earlier session: shown with what was typed, to be sent once more, or not.
+
+    One that had a password is only asked for once more: passwords are not sent back. The same
+    holds for a button alone.
+    """
+    if _has_password(visit) or visit.path.endswith(_BUTTONS):
+        notice = visit.say("This form was from an earlier session. Please fill it in once more.")
+        return visit.redirect(visit.path, None if visit.ended else notice)
     return _show(visit, visit.path, _typed(visit))
 
 
@@ -44,7 +52,11 @@ def kept_form(visit: Visit, kept: str) -> Response | None:
 
 def _keep(visit: Visit) -> str:
     kept = json.dumps([visit.path, _typed(visit)])
-    return kept if len(kept) <= _LONGEST_KEPT else ""
+    return "" if _has_password(visit) or len(kept) > _LONGEST_KEPT else kept
+
+
+def _has_password(visit: Visit) -> bool:
+    return any("password" in name for name in visit.form)
 
 
 def _typed(visit: Visit) -> Sequence[tuple[str, str]]:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Final
+from unicodedata import normalize
 
 from swsllm_nb.proxy import own, teaching
 from swsllm_nb.proxy.page import sessions, throttle
@@ -78,7 +79,7 @@ async def check_password(visit: Visit, name: str, password: str) -> Signing:
 
 async def sign_in(visit: Visit) -> Response:
     back = inside(visit.field("back") or visit.query.get("back")) or ""
-    kept, name = visit.field("kept"), visit.field("name").strip()[:200]
+    kept, name = visit.field("kept"), _name(visit.field("name"))
     if visit.request.method == "GET":
         if visit.person is not None:
             return visit.redirect(_home(visit))
@@ -94,6 +95,12 @@ async def sign_in(visit: Visit) -> Response:
     again = kept_form(signed_in, kept) if kept else None
     response = again or signed_in.redirect(back or _home(visit))
     return visit.sign_in(response, token)
+
+
+def _name(text: str) -> str:
+    """A name as accounts have theirs; "" is nobody's."""
+    name = normalize("NFC", text.strip()[:_LONGEST])
+    return name if name.isprintable() else ""
 
 
 async def _begin(visit: Visit, person_id: int) -> tuple[Visit, str]:

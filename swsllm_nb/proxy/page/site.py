@@ -82,6 +82,8 @@ class Pages:
         self, request: Request, answer: Callable[[Visit], Coroutine[Any, Any, Response]]
     ) -> Response:
         """An answer to a request that came to the right host, whatever happens inside."""
+        if request.method == "HEAD":
+            request.scope["method"] = "GET"
         origin = self._site.address.origin_of(request.scope)
         if origin is None:
             return harden(self._other_host())

@@ -2,9 +2,8 @@
 
 import json
 from dataclasses import dataclass
-from importlib.metadata import version
 
-from swsllm_nb.proxy.page.wheel import wheel_name
+from swsllm_nb.proxy.page.wheel import own_version, wheel_name
 
 __all__ = ["Snippets"]
 
@@ -22,7 +21,7 @@ class Snippets:
 
     @property
     def package_version(self) -> str:
-        return version("swsllm-nb")
+        return own_version()
 
     @property
     def install_unix(self) -> str:

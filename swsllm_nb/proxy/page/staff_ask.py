@@ -1,17 +1,18 @@
 """Acts for one account or a selection: asked once with what will happen, and done once."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Final, TypeAlias
+from types import MappingProxyType
+from typing import Any, Final, TypeAlias
 
 from swsllm_nb.proxy import words
 from swsllm_nb.proxy.office import Done, Office
-from swsllm_nb.proxy.page import pending
-from swsllm_nb.proxy.page.staff_accounts import found_accounts
-from swsllm_nb.proxy.page.staff_desk import amount, office_of, said, teacher_id
+from swsllm_nb.proxy.page import staff_questions as questions
+from swsllm_nb.proxy.page.staff_desk import amount, office_of, said
+from swsllm_nb.proxy.page.staff_list import found_names
 from swsllm_nb.proxy.page.tables import Asked
 from swsllm_nb.proxy.page.visit import Response, Visit
 
-__all__ = ["answer", "ask", "gone"]
+__all__ = ["answer", "ask"]
 
 _Words: TypeAlias = Mapping[str, str]
 _Act: TypeAlias = Callable[[Office, Sequence[str], _Words], Awaitable[list[Done]]]
@@ -52,34 +53,39 @@ _FIELDS: Final = (
     "amount", "reason", "in_flight", "per_minute", "which_models", "begins", "no_begin", "ends",
     "no_end",
 )  # fmt: skip
+_NOTHING_TYPED: Final[Mapping[str, str]] = MappingProxyType(dict.fromkeys((*_FIELDS, "models"), ""))
 
 
 async def ask(visit: Visit) -> Response:
-    """What will happen to the accounts that were chosen, before it does."""
+    """Ask whether an act is to be done to the accounts that were chosen."""
+    if visit.request.method != "POST":
+        token = visit.query.get("question", "")
+        question = await questions.seen(visit, token)
+        return questions.gone(visit) if question is None else await _shown(visit, token, question)
     act = visit.field("act")
     names = await _chosen(visit)
     if act not in _ACTS or not names:
         notice = visit.say("Nothing was chosen, so nothing was done. Tick accounts, then an act.")
         return visit.redirect("/staff/accounts", notice)
-    return await _asked(visit, act, names, dict.fromkeys(_FIELDS, "") | {"models": ""})
+    return await questions.ask(visit, "/staff/act", {"act": act, "names": names})
 
 
 async def answer(visit: Visit) -> Response:
     """Do what was asked about, once; what cannot be done is told, and what was typed is kept."""
-    token = visit.field("token")
-    asked = await visit.site.store.write(lambda: pending.take(teacher_id(visit), token))
-    if asked is None:
-        return gone(visit)
-    act, names = asked["act"], asked["names"]
+    question = await questions.answered(visit)
+    if question is None:
+        return questions.gone(visit)
     if visit.field("no"):
         return visit.redirect("/staff/accounts", visit.say("Nothing was done."))
-    form = {name: visit.field(name) for name in _FIELDS}
-    form["amount"] = amount(visit, "amount")
-    form["models"] = ",".join(visit.fields("model"))
+    act, names = question["act"], question["names"]
+    typed = {name: visit.field(name) for name in _FIELDS}
+    typed["amount"] = amount(visit, "amount")
+    typed["models"] = ",".join(visit.fields("model"))
     try:
-        done = await _ACTS[act](office_of(visit), names, form)
+        done = await _ACTS[act](office_of(visit), names, typed)
     except ValueError as error:
-        return await _asked(visit, act, names, form, said(visit, error))
+        token = await questions.keep(visit, question)
+        return await _shown(visit, token, question, typed, said(visit, error))
     return visit.page(
         "staff/done.html",
         act=act,
@@ -90,27 +96,23 @@ async def answer(visit: Visit) -> Response:
     )
 
 
-def gone(visit: Visit) -> Response:
-    """A question that was answered already; a sheet of passwords is not shown once more."""
-    return visit.page("staff/gone.html", 409)
-
-
-async def _asked(
-    visit: Visit, act: str, names: list[str], form: Mapping[str, str], trouble: str | None = None
+async def _shown(
+    visit: Visit,
+    token: str,
+    question: Mapping[str, Any],
+    typed: Mapping[str, str] = _NOTHING_TYPED,
+    trouble: str | None = None,
 ) -> Response:
-    question = {"act": act, "names": names}
-    token = await visit.site.store.write(lambda: pending.keep(teacher_id(visit), question))
     models = [row["model"] for row in await office_of(visit).models() if row["enabled"]]
     return visit.page(
-        "staff/ask.html",
-        400 if trouble else 200,
-        act=act, names=names, token=token, said=form, models=models, trouble=trouble,
+        "staff/ask.html", 400 if trouble else 200, act=question["act"], names=question["names"],
+        token=token, said=typed, models=models, trouble=trouble,
     )  # fmt: skip
 
 
 async def _chosen(visit: Visit) -> list[str]:
     if visit.field("everything"):
         asked = Asked.of({"q": visit.field("q"), "only": visit.field("only")})
-        return [listed.account.name for listed in await found_accounts(visit, asked)]
+        return await found_names(visit.site.store, asked)
     ids = set(visit.fields("account"))
     return [one.name for one in await office_of(visit).accounts() if str(one.id) in ids]

@@ -8,18 +8,13 @@ from swsllm_nb.proxy.page.sentences import retold
 from swsllm_nb.proxy.page.visit import Response, Visit
 from swsllm_nb.proxy.sheets import Cell, sheet
 
-__all__ = ["amount", "details_of", "in_dollars", "office_of", "said", "sheet_answer", "teacher_id"]
+__all__ = ["amount", "details_of", "in_dollars", "office_of", "said", "sheet_answer"]
 
 
 def office_of(visit: Visit) -> Office:
     """The hand of the teacher whose page it is."""
     assert visit.person is not None
     return Office(visit.site.store, visit.site.secret, visit.person.name)
-
-
-def teacher_id(visit: Visit) -> int:
-    assert visit.person is not None
-    return visit.person.id
 
 
 def amount(visit: Visit, name: str) -> str:

@@ -4,20 +4,20 @@ import base64
 from typing import Any, Final
 
 from swsllm_nb.proxy.office import RosterLine, RosterReport
-from swsllm_nb.proxy.page import pending
-from swsllm_nb.proxy.page.staff_ask import gone
-from swsllm_nb.proxy.page.staff_desk import amount, office_of, said, sheet_answer, teacher_id
+from swsllm_nb.proxy.page import staff_questions as questions
+from swsllm_nb.proxy.page.staff_desk import amount, office_of, said, sheet_answer
 from swsllm_nb.proxy.page.visit import Response, Visit
 from swsllm_nb.proxy.sheets import Cell, Dollars
 
 __all__ = ["answer", "page"]
 
 _LINES_SHOWN: Final = 300
+_MOST_NEW: Final = 2000
 _HEADER: Final = ("Line", "Account", "Outcome", "Why", "Full name", "E-mail", "Budget ($)")
 
 
 async def page(visit: Visit) -> Response:
-    """Choose a file, and see what each of its lines would do; nothing is done yet."""
+    """Choose a file; it is read, and nothing is done yet."""
     if visit.request.method != "POST":
         return await _choose(visit)
     document = await visit.file("roster")
@@ -31,30 +31,38 @@ async def page(visit: Visit) -> Response:
         report = await _import(visit, question, dry_run=True)
     except ValueError as error:
         return await _choose(visit, said(visit, error))
-    token = await visit.site.store.write(lambda: pending.keep(teacher_id(visit), question))
-    return visit.page("staff/preview.html", report=report, lines=_told(visit, report), token=token)
+    if report.count("added") > _MOST_NEW:
+        trouble = visit.say(
+            "%(n)s accounts would be new; here at most %(most)s are added at once, so that their "
+            "passwords fit on a sheet. Split the file, or use 'swsllm account import'.",
+            n=f"{report.count('added'):,}", most=f"{_MOST_NEW:,}",
+        )  # fmt: skip
+        return await _choose(visit, trouble)
+    return await questions.ask(visit, "/staff/roster/answer", question)
 
 
 async def answer(visit: Visit) -> Response:
-    """Import the file that was looked at, once; or only give its report away."""
-    staff_id, token = teacher_id(visit), visit.field("token")
-    as_sheet = bool(visit.field("as_sheet"))
-    reading = pending.look if as_sheet else pending.take
-    question = await visit.site.store.write(lambda: reading(staff_id, token))
+    """What each line would do; then import the file, once, or only give the report away."""
+    sending = visit.request.method == "POST"
+    looking = not sending or bool(visit.field("as_sheet"))
+    token = visit.field("token") if sending else visit.query.get("question", "")
+    question = await (questions.seen(visit, token) if looking else questions.answered(visit))
     if question is None:
-        return gone(visit)
+        return questions.gone(visit)
     if visit.field("no"):
         return visit.redirect("/staff/roster", visit.say("Nothing was done."))
     try:
-        report = await _import(visit, question, dry_run=as_sheet)
+        report = await _import(visit, question, dry_run=looking)
     except ValueError as error:
         return await _choose(visit, said(visit, error))
-    if as_sheet:
+    if not looking:
+        return visit.page(
+            "staff/done.html", act="roster", done=[], refused=[], sheet=report.credentials,
+            report=report, lines=_told(visit, report),
+        )  # fmt: skip
+    if sending:
         return sheet_answer(visit, "roster", _HEADER, (_row(visit, line) for line in report.lines))
-    return visit.page(
-        "staff/done.html", act="roster", done=[], refused=[], sheet=report.credentials,
-        report=report, lines=_told(visit, report),
-    )  # fmt: skip
+    return visit.page("staff/preview.html", report=report, lines=_told(visit, report), token=token)
 
 
 async def _import(visit: Visit, question: dict[str, Any], *, dry_run: bool) -> RosterReport:

@@ -3,9 +3,8 @@
 from typing import Final
 
 from swsllm_nb.proxy.office import Office
-from swsllm_nb.proxy.page import pending
-from swsllm_nb.proxy.page.staff_ask import gone
-from swsllm_nb.proxy.page.staff_desk import office_of, said, teacher_id
+from swsllm_nb.proxy.page import staff_questions as questions
+from swsllm_nb.proxy.page.staff_desk import office_of, said
 from swsllm_nb.proxy.page.visit import Response, Visit
 
 __all__ = ["answer", "team"]
@@ -23,17 +22,20 @@ async def team(visit: Visit) -> Response:
         return await _team(visit, visit.say("Say who is meant."))
     if act == "disable" and name == visit.person.name:
         return await _team(visit, visit.say("You cannot switch yourself off. Ask a colleague."))
-    question = {"act": act, "name": name}
-    token = await visit.site.store.write(lambda: pending.keep(teacher_id(visit), question))
-    return visit.page("staff/team_ask.html", act=act, name=name, token=token)
+    return await questions.ask(visit, "/staff/team/answer", {"act": act, "name": name})
 
 
 async def answer(visit: Visit) -> Response:
-    """Do it, once; a password or a key is shown on this page alone."""
-    staff_id, token = teacher_id(visit), visit.field("token")
-    question = await visit.site.store.write(lambda: pending.take(staff_id, token))
+    """Ask, then do it, once; a password or a key is shown on that page alone."""
+    if visit.request.method != "POST":
+        token = visit.query.get("question", "")
+        question = await questions.seen(visit, token)
+        if question is None:
+            return questions.gone(visit)
+        return visit.page("staff/team_ask.html", **question, token=token)
+    question = await questions.answered(visit)
     if question is None:
-        return gone(visit)
+        return questions.gone(visit)
     if visit.field("no"):
         return visit.redirect("/staff/team", visit.say("Nothing was done."))
     act, name = question["act"], question["name"]

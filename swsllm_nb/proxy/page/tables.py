@@ -133,6 +133,8 @@ class Table(Generic[_Row]):
 
 def folded(text: str) -> str:
     """A text as people look for it: without case and accents, ``Müller`` found by ``muller``."""
+    if text.isascii():
+        return text.lower()
     apart = normalize("NFKD", text.casefold())
     return "".join(letter for letter in apart if not combining(letter))
 

@@ -25,7 +25,7 @@ LANGUAGE_COOKIE: Final = "swsllm-language"
 SESSION_COOKIES: Final[dict[Area, str]] = {"student": "swsllm-session", "staff": "swsllm-staff"}
 FORM_COOKIE: Final = "swsllm-form"
 _NOTICE_COOKIE: Final = "swsllm-notice"
-_NOTICE_CHARACTERS: Final = 1000
+_NOTICE_CHARACTERS: Final = 600
 _YEAR_SECONDS: Final = 365 * 24 * 3600
 
 

@@ -13,7 +13,7 @@ from importlib.metadata import distribution
 from pathlib import Path
 from typing import Final
 
-__all__ = ["own_wheel", "wheel_name"]
+__all__ = ["own_version", "own_wheel", "wheel_name"]
 
 _PACKAGE: Final = Path(__file__).parents[2]
 _NAME: Final = "swsllm_nb"
@@ -22,14 +22,19 @@ _LEFT_OUT: Final = ("__pycache__",)
 _EARLIEST: Final = (1980, 1, 1, 0, 0, 0)
 
 
+@cache
+def own_version() -> str:
+    return distribution("swsllm-nb").version
+
+
 def wheel_name() -> str:
-    return f"{_NAME}-{_version()}-py3-none-any.whl"
+    return f"{_NAME}-{own_version()}-py3-none-any.whl"
 
 
 @cache
 def own_wheel() -> bytes:
     """The wheel's bytes, the same for the same files; takes a second, and stays in memory."""
-    folder = f"{_NAME}-{_version()}.dist-info"
+    folder = f"{_NAME}-{own_version()}.dist-info"
     record: list[str] = []
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -52,7 +57,3 @@ def _files(folder: str) -> Iterator[tuple[str, bytes]]:
         text = installed.read_text(name)
         if text:
             yield f"{folder}/{name}", text.encode()
-
-
-def _version() -> str:
-    return distribution("swsllm-nb").version

@@ -1,0 +1,57 @@
+"""Accounts and the course as JSON tells them: amounts in dollars, as exact decimal strings."""
+
+from dataclasses import asdict
+from typing import Any
+
+from swsllm_nb.money import usd_text
+from swsllm_nb.proxy.course import Course
+from swsllm_nb.proxy.standing import Account
+
+__all__ = ["in_usd", "public_account", "staff_account"]
+
+
+def public_account(account: Account, course: Course | None) -> dict[str, Any]:
+    """An account as its student sees it; of no course (None), nothing is told."""
+    return {
+        "account": account.name,
+        "course": course and course.name,
+        "budget_usd": usd_text(account.budget_pico),
+        "spend_usd": usd_text(account.spend_pico),
+        "reserved_usd": usd_text(account.reserved_pico),
+        "remaining_usd": usd_text(account.remaining_pico),
+        "valid_until": account.valid_until,
+        "contact": course and course.contact,
+        "language": account.language or (course and course.language),
+    }
+
+
+def staff_account(account: Account, course: Course | None) -> dict[str, Any]:
+    """An account as staff see it: its student's view, whose it is, and its limits."""
+    return {
+        **public_account(account, course),
+        "full_name": account.full_name or None,
+        "email": account.email or None,
+        "enabled": account.enabled,
+        "in_flight_limit": account.in_flight_limit,
+        "per_minute_limit": account.per_minute_limit,
+        "valid_from": account.valid_from,
+        "allowed_models": account.allowed_models,
+        "password_is_initial": account.password_is_initial,
+    }
+
+
+def in_usd(told: Any) -> Any:
+    """The fields of a dataclass, with each amount in pico-dollars told in dollars."""
+    return _dollars(asdict(told))
+
+
+def _dollars(told: Any) -> Any:
+    if isinstance(told, dict):
+        return dict(_told(name, value) for name, value in told.items())
+    return [_dollars(each) for each in told] if isinstance(told, (list, tuple)) else told
+
+
+def _told(name: str, value: Any) -> tuple[str, Any]:
+    if name.endswith("_pico"):
+        return f"{name.removesuffix('_pico')}_usd", None if value is None else usd_text(value)
+    return name, _dollars(value)

@@ -1,0 +1,222 @@
+"""The staff API: the acts of the office, and what the pages read, for scripts with a staff key.
+
+``GET /staff/api`` names everything there is. An act is ``POST /staff/api/<act>`` with its words as
+JSON (see ``staff_orders``); whatever it is refused for is a sentence in OpenAI's error envelope.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any, Final, TypeVar
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from swsllm_nb.proxy import books
+from swsllm_nb.proxy.access import bearer_key
+from swsllm_nb.proxy.accounts import named
+from swsllm_nb.proxy.asgi import read_body
+from swsllm_nb.proxy.auth import Secret
+from swsllm_nb.proxy.errors import BadRequest, Unauthenticated
+from swsllm_nb.proxy.listing import AccountQuery, Listed, list_accounts, listed_account
+from swsllm_nb.proxy.office import Office
+from swsllm_nb.proxy.overview import course_overview
+from swsllm_nb.proxy.personal import personal_record
+from swsllm_nb.proxy.public import in_usd, staff_account
+from swsllm_nb.proxy.refused import refusals_of
+from swsllm_nb.proxy.staff_orders import ORDERS, Order, order_of
+from swsllm_nb.proxy.store import Store
+from swsllm_nb.proxy.teaching import staff_key_holder
+from swsllm_nb.proxy.work import Work
+
+__all__ = ["staff_routes"]
+
+PATH = "/staff/api"
+BODY_LIMIT_BYTES = 4 * 1024 * 1024
+_ROWS_LIMIT = 1000
+
+Result = TypeVar("Result")
+Reading = Callable[["_Asked"], Awaitable[Any]]
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A question of a member of staff: whose office, and the words of the address."""
+
+    office: Office
+    words: Mapping[str, str]
+
+    async def read(self, work: Callable[[], Work[Result]]) -> Result:
+        return await self.office.store.read(work)
+
+    def account(self) -> str:
+        if "account" not in self.words:
+            raise BadRequest("Say whose: ?account=NAME.", param="account")
+        return self.words["account"]
+
+    def count(self, word: str, default: int, high: int = _ROWS_LIMIT) -> int:
+        text = self.words.get(word, str(default))
+        if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) <= high):
+            raise BadRequest(f"'{word}' is not a whole number up to {high}.", param=word)
+        return int(text)
+
+
+async def _accounts(asked: _Asked) -> Any:
+    query = AccountQuery(
+        search=asked.words.get("search", ""),
+        status=asked.words.get("status"),
+        sort=asked.words.get("sort", "name"),
+        descending=asked.words.get("descending") in ("1", "true"),
+        limit=asked.count("limit", 100),
+        offset=asked.count("offset", 0, 2**31),
+    )
+    page = await asked.read(partial(list_accounts, query))
+    return {"data": [_listed(one) for one in page.accounts], "total": page.total}
+
+
+def _listed(listed: Listed) -> dict[str, Any]:
+    judged = in_usd(listed)
+    del judged["account"]
+    return {**staff_account(listed.account, None), **judged, "days_left": listed.days_left}
+
+
+async def _account(asked: _Asked) -> Any:
+    listed = await asked.read(partial(listed_account, asked.account()))
+    if listed is None:
+        raise ValueError(f"There is no account {asked.account()!r}.")
+    refusals = await asked.read(partial(refusals_of, listed.account.id))
+    course = await asked.office.course()
+    told = {**_listed(listed), **staff_account(listed.account, course)}
+    return {**told, "refusals": [asdict(one) for one in refusals]}
+
+
+async def _usage(asked: _Asked) -> Any:
+    account = await asked.read(partial(named, asked.account()))
+    page = await asked.read(
+        partial(
+            books.usage, account.id,
+            after=asked.count("cursor", 0, 2**63 - 1), limit=asked.count("limit", 100) or 1,
+        )
+    )  # fmt: skip
+    return {"data": page.rows, "next_cursor": page.next_cursor}
+
+
+async def _overview(asked: _Asked) -> Any:
+    seen = await asked.read(course_overview)
+    told = in_usd(seen)
+    for part in ("near_limit", "idle"):
+        told[part] = [_listed(one) for one in getattr(seen, part)]
+    for stuck, one in zip(told["stuck"], seen.stuck, strict=True):
+        stuck["account"] = _listed(one.listed)
+        del stuck["listed"]
+    return told
+
+
+async def _personal(asked: _Asked) -> Any:
+    return await asked.read(partial(personal_record, asked.account()))
+
+
+async def _course(asked: _Asked) -> Any:
+    return in_usd(await asked.office.course())
+
+
+async def _models(asked: _Asked) -> Any:
+    return {"data": await asked.office.models()}
+
+
+async def _staff(asked: _Asked) -> Any:
+    return {"data": [asdict(teacher) for teacher in await asked.office.teachers()]}
+
+
+async def _audit(asked: _Asked) -> Any:
+    entries = await asked.office.audit(
+        before=asked.count("before", 2**63 - 1, 2**63 - 1),
+        account=asked.words.get("account"),
+        limit=asked.count("limit", 100),
+    )
+    return {"data": [asdict(entry) for entry in entries]}
+
+
+async def _index(_: _Asked) -> Any:
+    return {
+        "read": [f"GET {PATH}/{name}" for name in _READINGS],
+        "act": [
+            {"act": f"POST {PATH}/{name}", "words": list(order.__struct_fields__)}
+            for name, order in ORDERS.items()
+        ],
+    }
+
+
+_READINGS: Final[Mapping[str, Reading]] = {
+    "accounts": _accounts,
+    "account": _account,
+    "usage": _usage,
+    "overview": _overview,
+    "personal": _personal,
+    "course": _course,
+    "models": _models,
+    "staff": _staff,
+    "audit": _audit,
+}
+
+
+def staff_routes(store: Store, secret: Secret) -> list[Route]:
+    """The routes of the staff API, under PATH."""
+    desk = _Desk(store, secret)
+    return [
+        Route(PATH, desk.reading(_index), methods=["GET"]),
+        *(
+            Route(f"{PATH}/{name}", desk.reading(reading), methods=["GET"])
+            for name, reading in _READINGS.items()
+        ),
+        *(
+            Route(f"{PATH}/{name}", desk.acting(order), methods=["POST"])
+            for name, order in ORDERS.items()
+        ),
+    ]
+
+
+@dataclass(frozen=True)
+class _Desk:
+    store: Store
+    secret: Secret
+
+    def reading(self, reading: Reading) -> Callable[[Request], Awaitable[Response]]:
+        async def answer(request: Request) -> Response:
+            office = await self._office_of(request)
+            for text in request.query_params.values():
+                if not text.isprintable():
+                    raise BadRequest("The address has characters that cannot be printed.")
+            return await _told(reading(_Asked(office, request.query_params)))
+
+        return answer
+
+    def acting(self, kind: type[Order]) -> Callable[[Request], Awaitable[Response]]:
+        async def answer(request: Request) -> Response:
+            office = await self._office_of(request)
+            body = await read_body(request.scope, request.receive, BODY_LIMIT_BYTES)
+            return await _told(order_of(kind, body).do(office))
+
+        return answer
+
+    async def _office_of(self, request: Request) -> Office:
+        """The office of whoever holds the staff key. Raises Unauthenticated."""
+        key = bearer_key(request.headers.get("authorization"))
+        key_hash = self.secret.hash_key(key)
+        teacher = await self.store.read(lambda: staff_key_holder(key_hash))
+        if teacher is None:
+            raise Unauthenticated(
+                "This is no key of the teaching staff, or it works no more. "
+                "'swsllm staff key NAME' makes one."
+            )
+        return Office(self.store, self.secret, teacher.name)
+
+
+async def _told(answer: Awaitable[Any]) -> Response:
+    try:
+        told = await answer
+    except ValueError as error:
+        raise BadRequest(str(error)) from None
+    # Passwords are in some of them.
+    return JSONResponse(told, headers={"cache-control": "no-store"})
