@@ -601,7 +601,7 @@ def test_a_key_older_than_the_page_is_replaced_and_not_shown(tmp_path: Path) -> 
         ada = Visitor(served)
         await ada.settle_in("ada", served.password)
         await ada.get("/")
-        assert "cannot be shown again" in ada.page
+        assert "older than the page and cannot be shown" in ada.page
         await ada.send("/key", password=CHOSEN)
         assert "Make a new one" in ada.told
         await ada.get("/")
@@ -609,6 +609,27 @@ def test_a_key_older_than_the_page_is_replaced_and_not_shown(tmp_path: Path) -> 
         assert replaces is not None
         answer = await ada.send("/key/new", password=CHOSEN, replaces=replaces[1])
         assert re.search(r"sws-\w{40}", answer.text)
+
+    visiting(tmp_path, act)
+
+
+def test_where_keys_are_shown_once_a_form_that_is_sent_again_shows_none(tmp_path: Path) -> None:
+    async def act(served: Course) -> None:
+        await execute(served.store, "UPDATE course SET keys_shown_once = 1")
+        ada = Visitor(served)
+        await ada.settle_in("ada", served.password)
+        await ada.get("/")
+        replaces = re.search(r'name="replaces" value="([^"]*)"', ada.page)
+        assert replaces is not None
+        fields = {"password": CHOSEN, "replaces": replaces[1]}
+        assert re.search(r"sws-\w{40}", (await ada.send("/key/new", **fields)).text)
+        assert "shown this once" in ada.page
+        await ada.get("/")
+        again = await ada.send("/key/new", **fields)
+        assert not re.search(r"sws-\w{40}", again.text)
+        assert "cannot be shown again" in ada.told
+        keys = await execute(served.store, "SELECT id FROM keys WHERE revoked_at IS NULL")
+        assert len(keys) == 1
 
     visiting(tmp_path, act)
 
