@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -169,8 +169,8 @@ def test_an_import_adds_corrects_and_keeps_and_a_second_one_changes_nothing(plac
         assert outcomes(preview) == ["added", "added", "refused"]
         assert (await office.accounts(), await office.audit(), preview.credentials) == ([], [], [])
         heard: list[int] = []
-        done = await office.import_roster(
-            first.encode(), dry_run=False, budget_usd="5", progress=heard.append
+        done = await replace(office, progress=heard.append).import_roster(
+            first.encode(), dry_run=False, budget_usd="5"
         )
         assert (outcomes(done), sum(heard)) == (outcomes(preview), 3)
         assert [(made.account.name, made.key) for made in done.credentials] == [
