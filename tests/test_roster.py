@@ -232,6 +232,22 @@ def test_a_roster_with_scripts_and_formulas_for_names_is_kept_as_it_is_written(
     run(place, act)
 
 
+def test_two_who_import_one_roster_at_once_add_each_account_once(place: Place) -> None:
+    data = ("account\n" + "".join(f"student{number}\n" for number in range(60))).encode()
+
+    async def act(office: Office) -> None:
+        reports = await asyncio.gather(
+            *(office.import_roster(data, dry_run=False, budget_usd="5") for _ in range(2))
+        )
+        made = [made.account.name for report in reports for made in report.credentials]
+        assert sorted(made) == sorted(account.name for account in await office.accounts())
+        assert len(set(made)) == 60
+        told = {line.sentence for report in reports for line in report.lines if line.sentence}
+        assert all("already" in str(sentence) for sentence in told)
+
+    run(place, act)
+
+
 def test_ten_thousand_lines_are_planned_in_bounded_time_and_each_is_told(tmp_path: Path) -> None:
     names = [f"student{number}" for number in range(MOST_LINES)]
     random.Random(5).shuffle(names)
