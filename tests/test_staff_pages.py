@@ -221,6 +221,29 @@ def test_nobody_confirms_what_another_teacher_was_asked(
     assert account(course, "hers") == one
 
 
+def test_an_act_confirmed_after_the_session_ended_is_kept_through_the_sign_in(
+    course: RunningProxy,
+) -> None:
+    one = course.add_account("late", "1.00").account
+    add_teacher(course, "Dr Late")
+    desk = Desk(course).sign_in("Dr Late")
+    typed = {"token": choose(desk, "grant", one.id), "amount": "1", "reason": "late at night"}
+
+    def end_sessions() -> Work[None]:
+        yield ask("DELETE FROM sessions WHERE staff_id = (SELECT id FROM staff WHERE name = $1)",
+                  "Dr Late")  # fmt: skip
+
+    course.write(end_sessions)
+    desk.post("/staff/act/answer", **typed)
+    desk.post("/staff/sign-in", name="Dr Late", password=PASSWORD, kept=desk.hidden("kept"))
+    assert "Send it again?" in told(desk)
+    assert account(course, "late").budget_pico == 10**12
+    assert {name: desk.hidden(name) for name in typed} == typed
+    desk.post("/staff/act/answer", **typed)
+    assert "Done for late." in told(desk)
+    assert account(course, "late").budget_pico == 2 * 10**12
+
+
 def test_what_cannot_be_done_is_told_and_what_was_typed_stays(
     course: RunningProxy, ruhle: Desk
 ) -> None:
