@@ -221,6 +221,29 @@ def test_nobody_confirms_what_another_teacher_was_asked(
     assert account(course, "hers") == one
 
 
+def test_an_act_confirmed_after_the_session_ended_is_kept_through_the_sign_in(
+    course: RunningProxy,
+) -> None:
+    one = course.add_account("late", "1.00").account
+    add_teacher(course, "Dr Late")
+    desk = Desk(course).sign_in("Dr Late")
+    typed = {"token": choose(desk, "grant", one.id), "amount": "1", "reason": "late at night"}
+
+    def end_sessions() -> Work[None]:
+        yield ask("DELETE FROM sessions WHERE staff_id = (SELECT id FROM staff WHERE name = $1)",
+                  "Dr Late")  # fmt: skip
+
+    course.write(end_sessions)
+    desk.post("/staff/act/answer", **typed)
+    desk.post("/staff/sign-in", name="Dr Late", password=PASSWORD, kept=desk.hidden("kept"))
+    assert "Send it again?" in told(desk)
+    assert account(course, "late").budget_pico == 10**12
+    assert {name: desk.hidden(name) for name in typed} == typed
+    desk.post("/staff/act/answer", **typed)
+    assert "Done for late." in told(desk)
+    assert account(course, "late").budget_pico == 2 * 10**12
+
+
 def test_what_cannot_be_done_is_told_and_what_was_typed_stays(
     course: RunningProxy, ruhle: Desk
 ) -> None:
@@ -468,6 +491,15 @@ def test_an_unconfirmed_charge_is_listed_with_its_reason_and_given_back_once(
     sheet = frizzle.get(f"{path}/ledger.csv").content.decode("utf-8-sig")
     amounts = [row["Amount ($)"] for row in csv.DictReader(io.StringIO(sheet, ""))]
     assert amounts == ["-0.25", "0.25", "1.00"]
+
+
+def test_all_that_is_kept_of_a_student_can_be_handed_over(
+    course: RunningProxy, frizzle: Desk
+) -> None:
+    one = office(course, lambda hand: hand.add_account("asks", "1", email="asks@uni.example"))
+    record = frizzle.get(f"/staff/accounts/{one.account.id}/record.json")
+    assert record.json()["account"]["email"] == "asks@uni.example"
+    assert one.key not in record.text
 
 
 def test_an_account_that_there_is_not_is_a_page_and_a_404(frizzle: Desk) -> None:
