@@ -76,7 +76,7 @@ def test_other_encodings_are_refused_by_name(encoding: str) -> None:
         read([b"x"], content_encoding=encoding)
 
 
-@pytest.mark.parametrize("packed", [b"no gzip", gzip.compress(b"a") + gzip.compress(b"b")])
+@pytest.mark.parametrize("packed", [b"no gzip", 2 * gzip.compress(b"a", mtime=0)])
 def test_what_is_not_one_gzip_is_refused(packed: bytes) -> None:
     with pytest.raises(BadRequest, match="gzip"):
         read([packed], content_encoding="gzip")

@@ -121,29 +121,41 @@ def test_what_is_held_or_not_summed_up_yet_is_not_pruned(place: Place) -> None:
     run(place, act)
 
 
-def test_many_calls_are_pruned_in_small_steps_by_several_processes_at_once(place: Place) -> None:
+async def many_calls(store: Store, ada: KeyHolder) -> None:
+    """A thousand old calls that cost a pico-dollar each."""
+    await call(store, ada, 0, 90, 1)
+    copied = "kind, account_id, at, amount_pico, state, hold_pico, model, key_id"
+    await execute(
+        store,
+        f"""
+        WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 999)
+        INSERT INTO ledger ({copied}, request_id)
+        SELECT {copied}, request_id || '_' || n FROM ledger, numbers WHERE kind = 'call'
+        """,
+    )
+    await execute(store, "UPDATE accounts SET spend_pico = 1000")
+    await keep(store)
+    await store.sum_up()
+
+
+def test_many_calls_become_one_row_in_small_steps(place: Place) -> None:
     async def act(store: Store, ada: KeyHolder) -> None:
-        await call(store, ada, 0, 90, 1)
-        copied = "kind, account_id, at, amount_pico, state, hold_pico, model, key_id"
-        await execute(
-            store,
-            f"""
-            WITH RECURSIVE numbers (n) AS
-                (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 999)
-            INSERT INTO ledger ({copied}, request_id)
-            SELECT {copied}, request_id || '_' || n FROM ledger, numbers WHERE kind = 'call'
-            """,
-        )
-        await execute(store, "UPDATE accounts SET spend_pico = 1000")
-        await keep(store)
-        await store.sum_up()
+        await many_calls(store, ada)
+        assert await prune(store) == 1
+        assert await rows(store) == [("adjustment", None, 1000), ("grant", None, 2000)]
+
+    run(place, act, budget_pico=2000)
+
+
+def test_many_calls_are_pruned_by_several_processes_at_once(place: Place) -> None:
+    async def act(store: Store, ada: KeyHolder) -> None:
+        await many_calls(store, ada)
         async with place.store() as other:
             await asyncio.gather(
                 *(retention.prune(one) for one in (store, other) * 2),
                 *(one.sum_up() for one in (store, other) * 2),
             )
             await other.sum_up()
-        await store.sum_up()
         await prune(store)
         assert await rows(store) == [("adjustment", None, 1000), ("grant", None, 2000)]
 

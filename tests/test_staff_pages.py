@@ -470,6 +470,15 @@ def test_an_unconfirmed_charge_is_listed_with_its_reason_and_given_back_once(
     assert amounts == ["-0.25", "0.25", "1.00"]
 
 
+def test_all_that_is_kept_of_a_student_can_be_handed_over(
+    course: RunningProxy, frizzle: Desk
+) -> None:
+    one = office(course, lambda hand: hand.add_account("asks", "1", email="asks@uni.example"))
+    record = frizzle.get(f"/staff/accounts/{one.account.id}/record.json")
+    assert record.json()["account"]["email"] == "asks@uni.example"
+    assert one.key not in record.text
+
+
 def test_an_account_that_there_is_not_is_a_page_and_a_404(frizzle: Desk) -> None:
     for number in ("999999", "9223372036854775808"):
         assert frizzle.get(f"/staff/accounts/{number}").status_code == 404

@@ -60,7 +60,8 @@ class PublicAddress:
 
     def client_of(self, scope: Scope) -> str:
         """Whose tries count together: an address, of IPv6 the network that one customer gets."""
-        client = request_origin(scope, self.trusted_proxies).client
+        # A link-local address names the interface after a percent sign.
+        client = request_origin(scope, self.trusted_proxies).client.partition("%")[0]
         return str(ip_network(f"{client}/64", strict=False)) if ":" in client else client
 
     def url(self, path: str) -> str:

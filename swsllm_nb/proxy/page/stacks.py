@@ -50,7 +50,7 @@ class Stacks:
 
 
 def stacked(
-    spend: Iterable[DailySpend], begins: date, ends: date, *, width: int = 720, height: int = 200
+    spend: Iterable[DailySpend], begins: date, ends: date, *, width: int = 400, height: int = 150
 ) -> Stacks:
     """The days from ``begins`` to ``ends``, both included. Credits count as nothing spent."""
     days = (ends - begins).days + 1
@@ -105,7 +105,7 @@ def _rectangle(x: float, y: float, width: float, height: float) -> str:
 
 
 def _labels(begins: date, bars: int, bar_days: int, bar: float) -> list[tuple[float, date]]:
-    every = -(-bars // 6)
+    every = -(-bars // 4)
     return [
         (round(at * bar, 1), begins + timedelta(days=at * bar_days)) for at in range(0, bars, every)
     ]

@@ -1,5 +1,6 @@
 """One account as staff see it: how it stands, its ledger, its refusals, and every act on it."""
 
+import json
 from collections.abc import Mapping
 from functools import partial
 from typing import Final
@@ -7,17 +8,18 @@ from typing import Final
 from swsllm_nb.proxy.listing import Listed, listed_account
 from swsllm_nb.proxy.offer import utc_today
 from swsllm_nb.proxy.page.charts import burn_down
-from swsllm_nb.proxy.page.staff_desk import details_of, office_of, said, sheet_answer
+from swsllm_nb.proxy.page.staff_desk import details_of, file_answer, office_of, said, sheet_answer
 from swsllm_nb.proxy.page.staff_forms import changed_fields
 from swsllm_nb.proxy.page.student import last_day_of
 from swsllm_nb.proxy.page.visit import Response, Visit
+from swsllm_nb.proxy.personal import personal_record
 from swsllm_nb.proxy.receipts import Receipt, Wanted, receipts, spend_by_model
 from swsllm_nb.proxy.receipts import burn_down as days_of_account
 from swsllm_nb.proxy.refused import refusals_of
 from swsllm_nb.proxy.sheets import Cell, Dollars
 from swsllm_nb.proxy.work import Work, ask
 
-__all__ = ["account", "credit", "edit", "ledger_sheet"]
+__all__ = ["account", "credit", "edit", "ledger_sheet", "record"]
 
 _ROWS: Final = 30
 _TRAIL_ROWS: Final = 20
@@ -72,6 +74,16 @@ async def ledger_sheet(visit: Visit) -> Response:
     return sheet_answer(visit, f"ledger-{listed.account.id}", _HEADER, map(_row, page.receipts))
 
 
+async def record(visit: Visit) -> Response:
+    """All that is kept of one student, to be handed to them."""
+    listed = await _found(visit)
+    if listed is None:
+        return _missing(visit)
+    kept = await visit.site.store.read(partial(personal_record, listed.account.name))
+    document = json.dumps(kept, ensure_ascii=False, indent=1)
+    return file_answer(visit, f"account-{listed.account.id}.json", document, "application/json")
+
+
 async def _page(
     visit: Visit, typed: Mapping[str, str] | None = None, trouble: str | None = None
 ) -> Response:
@@ -88,6 +100,7 @@ async def _page(
         400 if trouble else 200,
         listed=listed,
         account=listed.account,
+        last_day=last_day_of(listed.account),
         was={"name": listed.account.name, "full_name": listed.full_name, "email": listed.email},
         typed=typed or {},
         ledger=page,

@@ -1,14 +1,16 @@
 """What staff's pages share: the hand that acts, sentences for people, sheets to take away."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
+from swsllm_nb.money import usd_text
 from swsllm_nb.proxy.audit import Entry
 from swsllm_nb.proxy.office import Office
 from swsllm_nb.proxy.page.sentences import retold
 from swsllm_nb.proxy.page.visit import Response, Visit
 from swsllm_nb.proxy.sheets import Cell, sheet
 
-__all__ = ["amount", "details_of", "in_dollars", "office_of", "said", "sheet_answer"]
+__all__ = ["amount", "details_of", "file_answer", "in_dollars", "office_of", "said", "sheet_answer"]
 
 
 def office_of(visit: Visit) -> Office:
@@ -33,7 +35,13 @@ def said(visit: Visit, error: Exception | str) -> str:
 
 def details_of(entry: Entry) -> str:
     """Details of an act in a line; the names of fields are as the staff API has them."""
-    return ", ".join(f"{name}: {value}" for name, value in entry.details.items())
+    return ", ".join(_detail(name, value) for name, value in entry.details.items())
+
+
+def _detail(name: str, value: Any) -> str:
+    if name.endswith("_pico") and isinstance(value, int):
+        return f"{name.removesuffix('_pico')}_usd: {usd_text(value)}"
+    return f"{name}: {value}"
 
 
 def sheet_answer(
@@ -41,6 +49,12 @@ def sheet_answer(
 ) -> Response:
     """A table to open in a spreadsheet; ``header`` is English."""
     titles = [visit.say(title) for title in header]
-    answer = Response(sheet(titles, rows, visit.language), media_type="text/csv; charset=utf-8")
-    answer.headers["content-disposition"] = f'attachment; filename="{name}.csv"'
+    document = sheet(titles, rows, visit.language)
+    return file_answer(visit, f"{name}.csv", document, "text/csv; charset=utf-8")
+
+
+def file_answer(visit: Visit, name: str, document: bytes | str, media_type: str) -> Response:
+    """A file to keep; its name is one of ours and needs no quoting."""
+    answer = Response(document, media_type=media_type)
+    answer.headers["content-disposition"] = f'attachment; filename="{name}"'
     return visit.finished(answer)

@@ -34,6 +34,7 @@ def staff_pages() -> Sequence[Page]:
         Page("/staff/accounts/{number:int}/edit", staff_account.edit, "staff", _POST),
         Page("/staff/accounts/{number:int}/credit", staff_account.credit, "staff", _POST),
         Page("/staff/accounts/{number:int}/ledger.csv", staff_account.ledger_sheet, "staff"),
+        Page("/staff/accounts/{number:int}/record.json", staff_account.record, "staff"),
         Page("/staff/add", staff_accounts.add_page, "staff", (*_GET, *_POST)),
         Page("/staff/act", staff_ask.ask, "staff", (*_GET, *_POST), _SELECTION_BYTES),
         Page("/staff/act/answer", staff_ask.answer, "staff", _POST),
