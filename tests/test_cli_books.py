@@ -22,11 +22,11 @@ def test_an_invoice_is_held_against_the_ledger_day_by_day(course: Prompt, tmp_pa
 
 def test_the_record_of_a_student_is_printed_for_them(course: Prompt) -> None:
     course.told("course", "set", "--name", "SWS")
-    record = json.loads(course.run("account", "record", "ada").stdout)
+    record = json.loads(course.run("account", "export", "ada").stdout)
     assert record["account"]["full_name"] == "Ada King"
     assert record["account"]["course"] == "SWS"
     assert [row["granted_usd"] for row in record["ledger"]] == ["5.00"]
-    assert "no account 'eve'" in course.fault("account", "record", "eve")
+    assert "no account 'eve'" in course.fault("account", "export", "eve")
 
 
 def test_the_check_of_the_ledger_proves_the_days_as_well(course: Prompt) -> None:

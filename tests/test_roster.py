@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -169,8 +169,8 @@ def test_an_import_adds_corrects_and_keeps_and_a_second_one_changes_nothing(plac
         assert outcomes(preview) == ["added", "added", "refused"]
         assert (await office.accounts(), await office.audit(), preview.credentials) == ([], [], [])
         heard: list[int] = []
-        done = await office.import_roster(
-            first.encode(), dry_run=False, budget_usd="5", progress=heard.append
+        done = await replace(office, progress=heard.append).import_roster(
+            first.encode(), dry_run=False, budget_usd="5"
         )
         assert (outcomes(done), sum(heard)) == (outcomes(preview), 3)
         assert [(made.account.name, made.key) for made in done.credentials] == [
@@ -228,6 +228,22 @@ def test_a_roster_with_scripts_and_formulas_for_names_is_kept_as_it_is_written(
         assert names == {
             "<script>alert(1)</script>", "=cmd|' /C calc'!A0", "Ada", "'; DROP TABLE accounts; --"
         }  # fmt: skip
+
+    run(place, act)
+
+
+def test_two_who_import_one_roster_at_once_add_each_account_once(place: Place) -> None:
+    data = ("account\n" + "".join(f"student{number}\n" for number in range(60))).encode()
+
+    async def act(office: Office) -> None:
+        reports = await asyncio.gather(
+            *(office.import_roster(data, dry_run=False, budget_usd="5") for _ in range(2))
+        )
+        made = [made.account.name for report in reports for made in report.credentials]
+        assert sorted(made) == sorted(account.name for account in await office.accounts())
+        assert len(set(made)) == 60
+        told = {line.sentence for report in reports for line in report.lines if line.sentence}
+        assert all("already" in str(sentence) for sentence in told)
 
     run(place, act)
 

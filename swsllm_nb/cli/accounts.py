@@ -186,15 +186,3 @@ def account_limit(accounts: Selection, place: Place, as_json: bool, **stated: An
     limits = words.limits(**stated)
     acting = act_on(accounts, lambda office, names: office.limit(names, limits))
     show_done(accounts, place.in_office(acting), as_json)
-
-
-@account.command("record")
-@click.argument("name")
-@place_options
-def account_record(name: str, place: Place) -> None:
-    """All that is kept of one student, as JSON: for them, or for their right to be told."""
-    from functools import partial
-
-    from swsllm_nb.proxy.personal import personal_record
-
-    show(place.act(lambda store, _: store.read(partial(personal_record, name))), as_json=True)
