@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from swsllm_nb.proxy.asgi import Receive, Scope, Send, header, read_body
+from swsllm_nb.proxy.asgi import ClientGone, Receive, Scope, Send, header, read_body
 from swsllm_nb.proxy.auth import Passwords, Secret
 from swsllm_nb.proxy.errors import BadRequest, BodyTooLarge, ProxyError, StoreUnavailable
 from swsllm_nb.proxy.offer import Offer
@@ -179,7 +179,7 @@ async def _read_form(page: Page, visit: Visit) -> Visit | Response:
             "What you sent is larger than %(limit)s bytes, so nothing was done. Send less at "
             "once.", limit=f"{limit:,}",
         ))  # fmt: skip
-    except (ProxyError, HTTPException):
+    except (ProxyError, HTTPException, ClientGone):
         return visit.page("sorry.html", 400, sentence=visit.say(
             "What you sent cannot be read, so nothing was done. Please try again."
         ))  # fmt: skip
