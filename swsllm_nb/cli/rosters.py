@@ -2,6 +2,7 @@
 
 import sys
 from collections import Counter
+from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any, Final
 
 import click
@@ -51,8 +52,8 @@ def account_import(
 
     async def act(office: "Office") -> "tuple[RosterReport, Course]":
         with progress(None if dry_run else document.count(b"\n"), " lines") as advance:
-            report = await office.import_roster(
-                document, dry_run=dry_run, budget_usd=budget, progress=advance
+            report = await replace(office, progress=advance).import_roster(
+                document, dry_run=dry_run, budget_usd=budget
             )
         return report, await office.course()
 

@@ -2,13 +2,14 @@
 
 import sys
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from swsllm_nb.cli.place import Place, show
+from swsllm_nb.cli.progress import progress
 
 if TYPE_CHECKING:
     from swsllm_nb.proxy.course import Course
@@ -45,7 +46,9 @@ def act_on(
 
     async def acting(office: "Office") -> "tuple[list[Done], Course]":
         names = accounts.names or [account.name for account in await office.accounts()]
-        return await act(office, names), await office.course()
+        with progress(len(names), " accounts") as advance:
+            done = await act(replace(office, progress=advance), names)
+        return done, await office.course()
 
     return acting
 
