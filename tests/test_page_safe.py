@@ -557,6 +557,18 @@ def test_paths_written_in_tricky_ways_show_nothing_and_lead_nowhere(tmp_path: Pa
     visiting(tmp_path, act)
 
 
+def test_who_comes_with_a_key_is_answered_by_the_api_at_the_pages_paths_too(tmp_path: Path) -> None:
+    async def act(served: Course) -> None:
+        program = Visitor(served)
+        program.client.headers["authorization"] = f"Bearer {served.key}"
+        for method, path in (("POST", "/"), ("GET", "/"), ("GET", "/sign-in"), ("PUT", "/key")):
+            answer = await program.client.request(method, path, json={})
+            assert answer.status_code == 404
+            assert answer.json()["error"]["code"] == "unknown_url"
+
+    visiting(tmp_path, act)
+
+
 def test_a_page_that_is_only_asked_for_its_head_does_nothing_more(tmp_path: Path) -> None:
     async def act(served: Course) -> None:
         ada = Visitor(served)

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from swsllm_nb.proxy.asgi import Receive, Scope, Send, read_body
+from swsllm_nb.proxy.asgi import Receive, Scope, Send, header, read_body
 from swsllm_nb.proxy.auth import Passwords, Secret
 from swsllm_nb.proxy.errors import BodyTooLarge, ProxyError, StoreUnavailable
 from swsllm_nb.proxy.offer import Offer
@@ -57,8 +57,10 @@ class Pages:
         self._app = Starlette(routes=routes, exception_handlers={HTTPException: self._no_such_page})
         self._app.router.redirect_slashes = False
 
-    def owns(self, path: str) -> bool:
-        if path == _STAFF_API or path.startswith(f"{_STAFF_API}/"):
+    def owns(self, scope: Scope, path: str) -> bool:
+        """Whether a path is a page; who comes with a key wants the API, and is told so."""
+        is_api = path == _STAFF_API or path.startswith(f"{_STAFF_API}/")
+        if is_api or (header(scope, b"authorization") or "").lower().startswith("bearer"):
             return False
         return path.split("/")[1] in self._firsts
 
