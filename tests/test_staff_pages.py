@@ -593,6 +593,18 @@ def test_an_invoice_is_held_against_what_was_charged(
     assert verdict in told(frizzle)
 
 
+def test_an_invoice_as_a_file_is_compared_day_by_day(course: RunningProxy, ruhle: Desk) -> None:
+    ruhle.get("/staff/invoice")
+    file = {"invoice": ("costs.csv", b"day,usd\n2001-02-03,1.25\n2001-02-04,0\n", "text/csv")}
+    ruhle.post("/staff/invoice", files=file)
+    assert re.search(r"insgesamt \$1\.25 \$0\.00 \$0\.00 \$1\.25 zu viel", told(ruhle))
+    assert re.search(r"04\.02\.2001 \$0\.00 \$0\.00 \$0\.00 stimmt", told(ruhle))
+    file = {"invoice": ("costs.csv", f"day,usd\n2001-02-03,{HOSTILE}\n".encode(), "text/csv")}
+    assert ruhle.post("/staff/invoice", files=file).status_code == 400
+    assert "Zeile 2 der Rechnung" in told(ruhle)
+    assert HOSTILE not in ruhle.text
+
+
 def test_a_colleague_is_added_with_a_password_shown_once_and_nobody_locks_themselves_out(
     course: RunningProxy, frizzle: Desk
 ) -> None:
