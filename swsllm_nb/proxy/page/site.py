@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from swsllm_nb.proxy.asgi import Receive, Scope, Send, header, read_body
 from swsllm_nb.proxy.auth import Passwords, Secret
-from swsllm_nb.proxy.errors import BodyTooLarge, ProxyError, StoreUnavailable
+from swsllm_nb.proxy.errors import BadRequest, BodyTooLarge, ProxyError, StoreUnavailable
 from swsllm_nb.proxy.offer import Offer
 from swsllm_nb.proxy.page import arrival
 from swsllm_nb.proxy.page.address import PublicAddress
@@ -108,6 +108,8 @@ class Pages:
 
     async def _answer(self, page: Page, visit: Visit) -> Response:
         sending = visit.request.method == "POST"
+        if not _is_storable(visit.request):
+            return visit.page("sorry.html", 404, sentence=visit.say("There is no such page here."))
         if sending:
             if not came_from_here(visit.request, visit.origin):
                 return visit.page("sorry.html", 403, sentence=visit.say(
@@ -152,6 +154,12 @@ class Pages:
         return PlainTextResponse(f"This page does not answer to that name. {where}\n", 421)
 
 
+def _is_storable(request: Request) -> bool:
+    """Whether a database can take what stands in the address: no NUL, no number of 20 digits."""
+    numbers = (value for value in request.path_params.values() if isinstance(value, int))
+    return b"%00" not in request.scope["query_string"] and all(n < 2**63 for n in numbers)
+
+
 def _waits(visit: Visit) -> bool:
     path = visit.path.removeprefix("/staff") if visit.area == "staff" else visit.path
     return path not in _WITH_INITIAL_PASSWORD
@@ -164,6 +172,8 @@ async def _read_form(page: Page, visit: Visit) -> Visit | Response:
     try:
         body = await read_body(request.scope, request.receive, limit)
         form = await arrival.form(request, body, limit, _LARGEST_FIELDS)
+        if any("\0" in name or "\0" in value for name, value in arrival.texts(form)):
+            raise BadRequest("A text with a NUL is none.")
     except BodyTooLarge:
         return visit.page("sorry.html", 413, sentence=visit.say(
             "What you sent is larger than %(limit)s bytes, so nothing was done. Send less at "
