@@ -90,7 +90,10 @@ class RosterActs(Acts):
         except (StoreUnavailable, ValueError) as error:
             # Those that were added are told all the same: nobody else knows their passwords.
             away = f"{error} Import the roster again: what was done is then kept."
-            done += [_refused(line, away) for line in plan[len(done) :]]
+            done += [
+                _refused(line, away) if line.outcome in ("added", "changed") else line
+                for line in plan[len(done) :]
+            ]
         return done
 
     async def _batch(self, batch: Sequence[RosterLine], described: Course) -> list[RosterLine]:
