@@ -53,6 +53,7 @@ class Desk:
         self.session.headers["Accept-Language"] = self.language
         self.get("/staff/sign-in")
         answer = self.post("/staff/sign-in", name=name, password=PASSWORD)
+        assert answer.ok, self.text
         assert answer.url.endswith("/staff"), self.text
         return self
 

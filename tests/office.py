@@ -45,9 +45,9 @@ def all_books() -> Work[Books]:
 
 
 def everything_removed() -> Work[None]:
-    for table in ("ledger", "keys", "accounts"):
+    for table in ("ledger", "keys", "accounts", "daily", "course_daily"):
         yield ask(f"DELETE FROM {table}")
-    yield ask("UPDATE course SET cap_pico = NULL")
+    yield ask("UPDATE course SET cap_pico = NULL, summed_up_to_id = 0")
 
 
 class Office:

@@ -27,6 +27,7 @@ ONLY_HERE = {
         "cli.doctor",
         "cli.handouts",
         "cli.models",
+        "cli.overview",
         "cli.place",
         "cli.rosters",
         "cli.running",

@@ -15,12 +15,14 @@ from typing import Any
 
 import pytest
 import requests
+from click.testing import CliRunner
 from fake_openai import FakeOpenAI, Scripted
 from fleets import SECRET, Fleet, fleet_of
 from postgres import database_of_its_own
 from proxies import clean_environment, running_proxy
 from tools import find
 
+from swsllm_nb.cli import commands
 from swsllm_nb.proxy.auth import Secret
 from swsllm_nb.proxy.backup import _without_password
 
@@ -28,19 +30,31 @@ QUESTION = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "Hi
 
 
 def swsllm(folder: Path, database: str | None, *words: str, **environment: str) -> Any:
-    """A command on a course; gives what ran."""
+    """What a command on a course says, and its exit code."""
+    told = {"SWSLLM_SECRET": SECRET, **environment}
+    return CliRunner().invoke(commands, placed(folder, database, *words), env=told)
+
+
+def placed(folder: Path, database: str | None, *words: str) -> list[str]:
     place = ["--database", database] if database else []
-    return subprocess.run(
-        [sys.executable, "-m", "swsllm_nb", *words, "--data", str(folder), *place, "--json"],
-        env=clean_environment(**{"SWSLLM_SECRET": SECRET, **environment}),
-        capture_output=True,
-        text=True,
-    )
+    return [*words, "--data", str(folder), *place, "--json"]
 
 
 def done(ran: Any) -> Any:
-    assert ran.returncode == 0, ran.stderr
+    assert ran.exit_code == 0, ran.stderr
     return json.loads(ran.stdout)
+
+
+def backed_up(folder: Path, database: str | None, target: Path) -> Path:
+    """A backup by a process of its own."""
+    ran = subprocess.run(
+        [sys.executable, "-m", "swsllm_nb", *placed(folder, database, "backup", str(target))],
+        env=clean_environment(SWSLLM_SECRET=SECRET),
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode == 0, ran.stderr
+    return Path(json.loads(ran.stdout)["backup"])
 
 
 def ask(base_url: str, key: str) -> requests.Response:
@@ -107,10 +121,9 @@ def test_a_backup_while_calls_run_is_a_course_that_adds_up(
             upstream.wait_for_requests(1)
             with busy(proxy.base_url, key):
                 upstream.wait_for_requests(10)
-                written = done(swsllm(fleet.folder, fleet.database, "backup", str(backups)))
+                file = backed_up(fleet.folder, fleet.database, backups)
                 upstream.wait_for_requests(len(upstream.requests) + 10)
             serving.close()
-        file = Path(written["backup"])
         assert [file] == list(backups.iterdir())
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
     with empty_place(request, kind, tmp_path) as (folder, database):
@@ -137,10 +150,10 @@ def test_no_course_is_written_over(
         file = tmp_path / "backup"
         done(swsllm(fleet.folder, fleet.database, "backup", str(file)))
         again = swsllm(fleet.folder, fleet.database, "backup", str(file))
-        assert again.returncode == 1
+        assert again.exit_code == 1
         assert "is there already" in again.stderr
         over = swsllm(fleet.folder, fleet.database, "restore", str(file))
-        assert over.returncode == 1
+        assert over.exit_code == 1
         assert "There is a course already, and it would be lost" in over.stderr
         assert [row["name"] for row in fleet.rows("SELECT name FROM accounts")] == ["ada"]
 
@@ -150,7 +163,7 @@ def course(tmp_path: Path) -> Path:
     """A folder with a course and its own secret."""
     folder = tmp_path / "course"
     added = swsllm(folder, None, "account", "add", "ada", "--budget", "1", SWSLLM_SECRET="")
-    assert added.returncode == 0, added.stderr
+    assert added.exit_code == 0, added.stderr
     return folder
 
 
@@ -158,7 +171,7 @@ def test_without_the_secret_nothing_is_restored(course: Path, tmp_path: Path) ->
     file, elsewhere = tmp_path / "backup", tmp_path / "elsewhere"
     done(swsllm(course, None, "backup", str(file)))
     refused = swsllm(elsewhere, None, "restore", str(file), SWSLLM_SECRET="")
-    assert refused.returncode == 1
+    assert refused.exit_code == 1
     assert f"as {elsewhere}/secret" in refused.stderr
     assert not elsewhere.exists()
     elsewhere.mkdir()
@@ -170,7 +183,7 @@ def test_another_secret_is_noticed(course: Path, tmp_path: Path) -> None:
     file = tmp_path / "backup"
     done(swsllm(course, None, "backup", str(file)))
     refused = swsllm(tmp_path / "elsewhere", None, "restore", str(file))
-    assert refused.returncode == 1
+    assert refused.exit_code == 1
     assert "The secret is not the one" in refused.stderr
 
 
@@ -186,7 +199,7 @@ def test_what_is_no_backup_is_refused_and_leaves_nothing(
 ) -> None:
     (tmp_path / "file").write_bytes(content)
     refused = swsllm(tmp_path / "course", None, "restore", str(tmp_path / "file"))
-    assert refused.returncode == 1
+    assert refused.exit_code == 1
     assert sentence in refused.stderr
     assert not list((tmp_path / "course").glob("*sqlite3*"))
     assert not list((tmp_path / "course").glob(".*"))
@@ -198,7 +211,7 @@ def test_a_damaged_database_is_not_taken_for_a_backup(course: Path, tmp_path: Pa
     content[8192:] = os.urandom(len(content) - 8192)
     database.write_bytes(content)
     refused = swsllm(course, None, "backup", str(tmp_path / "backup"))
-    assert refused.returncode == 1
+    assert refused.exit_code == 1
     assert re.search("is damaged, and was not copied|cannot be copied", refused.stderr)
     assert not (tmp_path / "backup").exists()
 

@@ -50,6 +50,7 @@ def test_an_account_is_added_listed_and_shown_in_exact_decimal_strings(tmp_path:
         "spend_usd": "0.00",
         "reserved_usd": "0.00",
         "remaining_usd": "0.000000000001",
+        "pace_usd": "0.00",
     }
 
 
@@ -59,9 +60,10 @@ def test_the_list_for_people_is_a_table_and_the_folder_may_come_from_the_environ
     swsllm("account", "add", "ada", "--budget", "5", SWSLLM_DATA=str(tmp_path))
     lines = swsllm("account", "list", SWSLLM_DATA=str(tmp_path)).stdout.splitlines()
     assert lines[0].split() == [
-        "account", "budget_usd", "spend_usd", "reserved_usd", "remaining_usd", "enabled"
+        "account", "budget_usd", "spend_usd", "reserved_usd", "remaining_usd", "enabled",
+        "status", "last_call_at",
     ]  # fmt: skip
-    assert lines[1].split() == ["ada", "5.00", "0.00", "0.00", "5.00", "True"]
+    assert lines[1].split() == ["ada", "5.00", "0.00", "0.00", "5.00", "True", "active"]
 
 
 def test_key_and_password_of_an_account_are_nowhere_in_its_folder(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import io
 import json
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -241,6 +241,56 @@ def test_the_ledger_is_exported_for_spreadsheets_and_for_scripts(course: Prompt)
     assert "is not a day" in course.fault("usage", "export", "--since", "yesterday")
 
 
+def test_accounts_are_searched_sorted_and_told_with_how_they_stand(course: Prompt) -> None:
+    course.told("course", "set", "--contact", "P 901")
+    course.told("budget", "grant", "bob", "-4", "--reason", "less")
+    rows = course.told("account", "list", "--sort", "budget")
+    assert [(row["account"], row["status"], row["contact"]) for row in rows] == [
+        ("bob", "active", "P 901"),
+        ("ada", "active", "P 901"),
+    ]
+    assert [row["account"] for row in course.told("account", "list", "--search", "KING")] == ["ada"]
+    assert "not sorted by" in course.fault("account", "list", "--sort", "colour")
+    assert "No account is" in course.fault("account", "list", "--status", "tired")
+    assert course.run("account", "list", "--status", "ended").stdout == ""
+
+
+def test_all_that_is_kept_of_one_student_is_told_and_no_secret(course: Prompt) -> None:
+    record = json.loads(course.run("account", "export", "ada").stdout)
+    assert record["account"]["email"] == "a@x.de"
+    assert [row["granted_usd"] for row in record["ledger"]] == ["5.00"]
+    assert [act["act"] for act in record["acts"]] == ["add_account"]
+    assert "argon2" not in json.dumps(record)
+    assert "no account 'eve'" in course.fault("account", "export", "eve")
+
+
+def test_the_class_and_the_invoice_are_told_at_the_prompt(course: Prompt) -> None:
+    seen = course.told("course", "overview")
+    assert seen["sums"]["budget_usd"] == "10.00"
+    assert [row["account"] for row in seen["idle"]] == ["ada", "bob"]
+    text = course.run("course", "overview").stdout
+    assert "Near the limit: nobody" in text
+    assert "ada" in text
+    days = ("course", "invoice", "--since", "2026-11-01", "--until", "2026-11-30")
+    assert course.told(*days)["agrees"] is None
+    assert course.told(*days, "--billed", "0")["agrees"] is True
+    wrong = course.told(*days, "--billed", "0.01", exit_code=1)
+    assert (wrong["most_usd"], wrong["agrees"]) == ("0.00", False)
+
+
+def test_a_course_on_postgresql_has_the_same_words(
+    prompt: Prompt, fresh_database: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SWSLLM_DATABASE", fresh_database())
+    words = ("account", "import", "-", "--budget", "1")
+    made = prompt.told(*words, text=ROSTER)
+    assert [line["outcome"] for line in made["lines"]] == ["added", "added"]
+    prompt.told("budget", "grant", "--all", "0.5", "--reason", "more")
+    assert [row["budget_usd"] for row in prompt.told("account", "list")] == ["1.50", "1.50"]
+    assert len(table(prompt.run("usage", "export").stdout)) == 4
+    assert prompt.told("ledger", "check")["adds_up"] is True
+
+
 def every_command(
     group: click.Group = commands, words: tuple[str, ...] = ()
 ) -> Iterator[tuple[tuple[str, ...], click.Command]]:
@@ -262,7 +312,7 @@ def test_every_command_says_what_it_does_and_what_each_of_its_options_is() -> No
 def test_each_command_that_acts_on_a_course_prints_json_for_scripts() -> None:
     for words, command in every_command():
         names = {parameter.name for parameter in command.params}
-        if "folder" in names and words not in [("lab",), ("serve",)]:
+        if "folder" in names and words not in [("lab",), ("serve",), ("account", "export")]:
             assert "as_json" in names, words
 
 

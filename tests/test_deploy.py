@@ -102,6 +102,16 @@ def test_every_command_and_flag_on_the_page_is_one_of_ours() -> None:
         assert {word for word in rest.split() if word.startswith("--")} <= known, (first, rest)
 
 
+def test_the_units_run_what_there_is() -> None:
+    for unit in UNITS:
+        text = (SHIPPED / unit).read_text("utf-8")
+        for name, rest in re.findall(
+            r"^ExecStart=/opt/swsllm/bin/swsllm (\w+)(.*)", text, re.MULTILINE
+        ):
+            known = {option for told in commands.commands[name].params for option in told.opts}
+            assert set(re.findall(r"--[a-z-]+", rest)) <= known
+
+
 def test_every_variable_on_the_page_is_read() -> None:
     serving = commands.commands["serve"]
     known = {str(parameter.envvar) for parameter in serving.params if parameter.envvar}

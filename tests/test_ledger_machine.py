@@ -324,6 +324,11 @@ class Machine(RuleBasedStateMachine):
         self.office.sweep(self.office.stores[through])
 
     @precondition(lambda self: self.course.calls)
+    @rule(through=WHICH)
+    def sum_up_by_day(self, through: int) -> None:
+        self.office.do(self.office.stores[through].sum_up())
+
+    @precondition(lambda self: self.course.calls)
     @rule(which=WHICH)
     def restart(self, which: int) -> None:
         self.office.restart(which)

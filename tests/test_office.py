@@ -445,6 +445,23 @@ def test_staff_have_passwords_and_keys_of_their_own_which_end_with_them(place: P
     run(place, act)
 
 
+def test_a_name_that_no_database_takes_is_nobodys(place: Place) -> None:
+    async def act(office: Office) -> None:
+        nul = "a\0da"
+        (done,) = await office.disable([nul])
+        assert "There is no account 'a\\x00da'" in str(done.sentence)
+        for reading, fault in (
+            (office.account(nul), "no account"),
+            (office.credit(nul, "why"), "no call"),
+            (office.new_staff_key(nul), "no member of staff"),
+            (office.audit(account=nul), "no account"),
+        ):
+            with pytest.raises(ValueError, match=fault):
+                await reading
+
+    run(place, act)
+
+
 def test_a_rename_to_a_name_that_is_taken_is_refused_and_to_its_own_is_none(place: Place) -> None:
     async def act(office: Office) -> None:
         for name in ("ada", "bob"):

@@ -5,7 +5,9 @@ import asyncio
 import pytest
 from stores import Place, execute
 
+from swsllm_nb.proxy.chores import chores
 from swsllm_nb.proxy.page import pending
+from swsllm_nb.proxy.refused import Refused
 from swsllm_nb.proxy.store import Store
 
 ASKED = {"act": "grant", "names": ["Ada"], "amount": "2.50"}
@@ -57,6 +59,18 @@ def test_after_an_hour_nothing_is_done_and_nothing_kept(
             await store.write(lambda: pending.keep(2, ASKED))
             assert len(await execute(store, "SELECT token FROM pending")) == 1
         assert await store.write(lambda: pending.take(1, token)) is None
+
+    run(place, test)
+
+
+def test_a_serving_process_forgets_what_nobody_answered(place: Place) -> None:
+    async def test(store: Store) -> None:
+        fresh = await store.write(lambda: pending.keep(1, ASKED))
+        await execute(store, "INSERT INTO pending VALUES ('old', 1, '2020-01-01', '{}')")
+        async with chores(store, Refused(), beat_seconds=0.01), asyncio.timeout(10):
+            while len(left := await execute(store, "SELECT token FROM pending")) > 1:
+                await asyncio.sleep(0.01)
+        assert left == [{"token": fresh}]
 
     run(place, test)
 

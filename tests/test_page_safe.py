@@ -557,6 +557,18 @@ def test_paths_written_in_tricky_ways_show_nothing_and_lead_nowhere(tmp_path: Pa
     visiting(tmp_path, act)
 
 
+def test_who_comes_with_a_key_is_answered_by_the_api_at_the_pages_paths_too(tmp_path: Path) -> None:
+    async def act(served: Course) -> None:
+        program = Visitor(served)
+        program.client.headers["authorization"] = f"Bearer {served.key}"
+        for method, path in (("POST", "/"), ("GET", "/"), ("GET", "/sign-in"), ("PUT", "/key")):
+            answer = await program.client.request(method, path, json={})
+            assert answer.status_code == 404
+            assert answer.json()["error"]["code"] == "unknown_url"
+
+    visiting(tmp_path, act)
+
+
 def test_a_page_that_is_only_asked_for_its_head_does_nothing_more(tmp_path: Path) -> None:
     async def act(served: Course) -> None:
         ada = Visitor(served)
@@ -601,7 +613,7 @@ def test_a_key_older_than_the_page_is_replaced_and_not_shown(tmp_path: Path) -> 
         ada = Visitor(served)
         await ada.settle_in("ada", served.password)
         await ada.get("/")
-        assert "cannot be shown again" in ada.page
+        assert "older than the page and cannot be shown" in ada.page
         await ada.send("/key", password=CHOSEN)
         assert "Make a new one" in ada.told
         await ada.get("/")
@@ -613,11 +625,46 @@ def test_a_key_older_than_the_page_is_replaced_and_not_shown(tmp_path: Path) -> 
     visiting(tmp_path, act)
 
 
-def test_names_that_no_database_takes_are_nobodys(tmp_path: Path) -> None:
+def test_where_keys_are_shown_once_a_form_that_is_sent_again_shows_none(tmp_path: Path) -> None:
+    async def act(served: Course) -> None:
+        await execute(served.store, "UPDATE course SET keys_shown_once = 1")
+        ada = Visitor(served)
+        await ada.settle_in("ada", served.password)
+        await ada.get("/")
+        replaces = re.search(r'name="replaces" value="([^"]*)"', ada.page)
+        assert replaces is not None
+        fields = {"password": CHOSEN, "replaces": replaces[1]}
+        assert re.search(r"sws-\w{40}", (await ada.send("/key/new", **fields)).text)
+        assert "shown this once" in ada.page
+        await ada.get("/")
+        again = await ada.send("/key/new", **fields)
+        assert not re.search(r"sws-\w{40}", again.text)
+        assert "cannot be shown again" in ada.told
+        keys = await execute(served.store, "SELECT id FROM keys WHERE revoked_at IS NULL")
+        assert len(keys) == 1
+
+    visiting(tmp_path, act)
+
+
+def test_what_no_database_takes_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    async def act(served: Course) -> None:
+        password, staff = await teacher(served), Visitor(served)
+        await staff.settle_in("lehr", password, "/staff")
+        for path in ("/staff/accounts?search=a%00b", f"/staff/accounts/{10**19}", "/staff?x=%00"):
+            assert (await staff.get(path)).status_code == 404, path
+        await staff.get("/staff/add")
+        answer = await staff.send("/staff/add", name="a\0b", budget="1.00")
+        assert answer.status_code == 400
+        assert "cannot be read" in staff.told
+
+    visiting(tmp_path, act)
+
+
+def test_names_that_nobody_has_are_nobodys(tmp_path: Path) -> None:
     async def act(served: Course) -> None:
         somebody = Visitor(served)
-        for name in ("a\0b", "\ud800", "x" * 5000, "", "' OR 1=1 --"):
-            answer = await somebody.sign_in(name.encode("utf-8", "replace").decode(), "wrong")
+        for name in ("a\tb", "\ufffd", "x" * 5000, "", "' OR 1=1 --"):
+            answer = await somebody.sign_in(name, "wrong")
             assert answer.status_code == 403
 
     visiting(tmp_path, act)

@@ -13,7 +13,7 @@ PACKAGE = Path(swsllm_nb.__file__).parent
 ACTS = (
     "money", "proxy/words", "proxy/accounts", "proxy/account_acts", "proxy/roster",
     "proxy/roster_acts", "proxy/course_acts", "proxy/course", "proxy/models", "proxy/teaching",
-    "proxy/staff_acts", "proxy/page/staff_ask", "proxy/page/staff_models",
+    "proxy/staff_acts", "proxy/invoice_file", "proxy/page/staff_ask", "proxy/page/staff_models",
 )  # fmt: skip
 NEVER_ON_THE_PAGE = ("is not an exact amount",)
 
@@ -43,6 +43,11 @@ def test_values_are_kept_and_may_be_anything() -> None:
     name = "'<script>%(x)s %s is no e-mail address.'"
     told = retold(f"There is an account {name} already.", "de")
     assert told == f"Einen Account {name} gibt es schon."
+
+
+def test_a_sentence_within_a_sentence_is_told_in_german_too() -> None:
+    told = retold("Line 2 of the invoice: 'x' is no amount in dollars.", "de")
+    assert told == "Zeile 2 der Rechnung: 'x' ist kein Betrag in Dollar."
 
 
 def test_english_readers_and_unknown_sentences_get_what_was_said() -> None:

@@ -2,8 +2,11 @@
 
 import asyncio
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
+import requests
+from proxies import running_proxy
 from stores import Place, execute, run
 
 from swsllm_nb.proxy import refused
@@ -99,6 +102,26 @@ def test_the_chores_bring_sums_and_refusals_up_to_date_again_and_again_and_at_th
         assert "last" in {row.code for row in await kept(store)}
 
     run(place, act)
+
+
+def test_a_server_that_stops_leaves_what_it_refused_in_the_database(tmp_path: Path) -> None:
+    with running_proxy(tmp_path) as proxy:
+        made = proxy.add_account("poor", "0.00")
+        asked = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "hi"}]}
+        for _ in range(2):
+            answer = requests.post(
+                f"{proxy.base_url}/chat/completions",
+                json=asked,
+                headers={"Authorization": f"Bearer {made.key}"},
+                timeout=30,
+            )
+            assert answer.status_code == 429
+    (row,) = proxy.ask(kept)
+    assert (row.code, row.model, row.refusals) == (
+        "insufficient_quota",
+        "gpt-4o-mini-2024-07-18",
+        2,
+    )
 
 
 async def summed_up(store: Store) -> int:

@@ -163,6 +163,8 @@ def test_the_class_and_one_students_data_are_read_without_a_question_or_a_secret
             "account", "ledger", "keys", "sessions", "refusals", "acts", "days",
         }  # fmt: skip
         assert "hash" not in str(personal)
+        held_against = await script.act("compare_invoice", csv="2026-11-02,0.25")
+        assert held_against["total"]["billed_usd"] == "0.25"
         usage = await script.read("usage", account="ada", limit=1)
         assert usage == {"data": personal["ledger"], "next_cursor": None}
 

@@ -221,6 +221,29 @@ def test_nobody_confirms_what_another_teacher_was_asked(
     assert account(course, "hers") == one
 
 
+def test_an_act_confirmed_after_the_session_ended_is_kept_through_the_sign_in(
+    course: RunningProxy,
+) -> None:
+    one = course.add_account("late", "1.00").account
+    add_teacher(course, "Dr Late")
+    desk = Desk(course).sign_in("Dr Late")
+    typed = {"token": choose(desk, "grant", one.id), "amount": "1", "reason": "late at night"}
+
+    def end_sessions() -> Work[None]:
+        yield ask("DELETE FROM sessions WHERE staff_id = (SELECT id FROM staff WHERE name = $1)",
+                  "Dr Late")  # fmt: skip
+
+    course.write(end_sessions)
+    desk.post("/staff/act/answer", **typed)
+    desk.post("/staff/sign-in", name="Dr Late", password=PASSWORD, kept=desk.hidden("kept"))
+    assert "Send it again?" in told(desk)
+    assert account(course, "late").budget_pico == 10**12
+    assert {name: desk.hidden(name) for name in typed} == typed
+    desk.post("/staff/act/answer", **typed)
+    assert "Done for late." in told(desk)
+    assert account(course, "late").budget_pico == 2 * 10**12
+
+
 def test_what_cannot_be_done_is_told_and_what_was_typed_stays(
     course: RunningProxy, ruhle: Desk
 ) -> None:
@@ -568,6 +591,18 @@ def test_an_invoice_is_held_against_what_was_charged(
     today = frizzle.get("/staff/invoice", since="2000-01-01", until="2090-12-31", billed=billed)
     assert today.status_code == 200
     assert verdict in told(frizzle)
+
+
+def test_an_invoice_as_a_file_is_compared_day_by_day(course: RunningProxy, ruhle: Desk) -> None:
+    ruhle.get("/staff/invoice")
+    file = {"invoice": ("costs.csv", b"day,usd\n2001-02-03,1.25\n2001-02-04,0\n", "text/csv")}
+    ruhle.post("/staff/invoice", files=file)
+    assert re.search(r"insgesamt \$1\.25 \$0\.00 \$0\.00 \$1\.25 zu viel", told(ruhle))
+    assert re.search(r"04\.02\.2001 \$0\.00 \$0\.00 \$0\.00 stimmt", told(ruhle))
+    file = {"invoice": ("costs.csv", f"day,usd\n2001-02-03,{HOSTILE}\n".encode(), "text/csv")}
+    assert ruhle.post("/staff/invoice", files=file).status_code == 400
+    assert "Zeile 2 der Rechnung" in told(ruhle)
+    assert HOSTILE not in ruhle.text
 
 
 def test_a_colleague_is_added_with_a_password_shown_once_and_nobody_locks_themselves_out(

@@ -10,6 +10,7 @@ from swsllm_nb.cli import (
     course,
     doctor,
     models,
+    overview,
     rosters,
     running,
     serving,
@@ -35,7 +36,17 @@ def main() -> None:
         )
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="\b\nA course, from its first day on:\n"
+    "  swsllm staff add mueller\n"
+    "  swsllm course set --name 'Language models' --default-budget 5.00\n"
+    "  swsllm account import roster.csv --dry-run\n"
+    "  swsllm account import roster.csv --sheet --output slips.txt\n"
+    "  swsllm doctor --upstream https://api.openai.com/v1\n"
+    "  swsllm serve --upstream https://api.openai.com/v1 --prefix /sws-llm-proxy\n"
+    "  swsllm course overview\n",
+)
 @click.version_option(package_name="swsllm-nb")
 def commands() -> None:
     """A course's language models in notebooks, within each student's budget."""
@@ -49,3 +60,5 @@ for _command in (
     commands.add_command(_command)
 for _command in (rosters.account_import, rosters.account_password):
     accounts.account.add_command(_command)
+for _command in (overview.course_overview, overview.course_invoice):
+    course.course.add_command(_command)

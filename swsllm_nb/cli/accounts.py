@@ -1,13 +1,19 @@
 """``swsllm account``."""
 
-from typing import Any
+import json
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from swsllm_nb.cli.place import Place, json_option, place_options, show
-from swsllm_nb.cli.selection import Selection, act_on, public, selection, show_done
+from swsllm_nb.cli.selection import Selection, act_on, selection, show_account, show_done
+
+if TYPE_CHECKING:
+    from swsllm_nb.proxy.office import Office
 
 __all__ = ["account"]
+
+_MOST_LISTED = 100_000
 
 
 @click.group()
@@ -40,15 +46,49 @@ def account_add(name: str, budget: str | None, place: Place, as_json: bool, **pe
     show(shown, as_json)
 
 
-@account.command("list")
+@account.command(
+    "list",
+    epilog="\b\nExamples:\n  swsllm account list --status low --sort remaining\n"
+    "  swsllm account list --search king --json",
+)
+@click.option("--search", default="", help="Part of a name, a full name or an e-mail.")
+@click.option("--status", help="active, low, used up, not yet, ended, disabled or deleted.")
+@click.option("--sort", default="name", help="By name, spend, remaining, last_call, pace, status …")
+@click.option("--descending", is_flag=True, help="The largest or the last first.")
 @place_options
 @json_option
-def account_list(place: Place, as_json: bool) -> None:
+def account_list(place: Place, as_json: bool, **query: Any) -> None:
     """All accounts with what is granted, spent, held and left."""
-    described = place.in_office(lambda office: office.course())
-    rows = [public(row, described) for row in place.in_office(lambda office: office.accounts())]
-    fields = ("account", "budget_usd", "spend_usd", "reserved_usd", "remaining_usd", "enabled")
+    from swsllm_nb.proxy.listing import AccountQuery, list_accounts
+    from swsllm_nb.proxy.public import staff_listed
+
+    asked = AccountQuery(limit=_MOST_LISTED, **query)
+
+    async def read(office: "Office") -> list[dict[str, Any]]:
+        page = await office.store.read(lambda: list_accounts(asked))
+        course = await office.course()
+        return [staff_listed(one, course) for one in page.accounts]
+
+    rows = place.in_office(read)
+    fields = (
+        "account", "budget_usd", "spend_usd", "reserved_usd", "remaining_usd", "enabled", "status",
+        "last_call_at",
+    )  # fmt: skip
     show(rows if as_json else [{name: row[name] for name in fields} for row in rows], as_json)
+
+
+@account.command("export")
+@click.argument("name")
+@place_options
+def account_export(name: str, place: Place) -> None:
+    """All that is kept of one student, as JSON, for whoever asks for it (GDPR, Article 15).
+
+    No question and no answer is in it, for these are not kept.
+    """
+    from swsllm_nb.proxy.personal import personal_record
+
+    record = place.in_office(lambda office: office.store.read(lambda: personal_record(name)))
+    click.echo(json.dumps(record, indent=2, ensure_ascii=False))
 
 
 @account.command("show")
@@ -56,9 +96,17 @@ def account_list(place: Place, as_json: bool) -> None:
 @place_options
 @json_option
 def account_show(name: str, place: Place, as_json: bool) -> None:
-    """One account with its money and its limits."""
-    described = place.in_office(lambda office: office.course())
-    show(public(place.in_office(lambda office: office.account(name)), described), as_json)
+    """One account with its money, its limits and how it stands; also one that was deleted."""
+    from swsllm_nb.proxy.listing import listed_account
+    from swsllm_nb.proxy.public import staff_listed
+
+    async def read(office: "Office") -> dict[str, Any]:
+        await office.account(name)  # says so where there is none
+        listed = await office.store.read(lambda: listed_account(name))
+        assert listed is not None
+        return staff_listed(listed, await office.course())
+
+    show(place.in_office(read), as_json)
 
 
 @account.command("set")
@@ -70,7 +118,7 @@ def account_show(name: str, place: Place, as_json: bool) -> None:
 @json_option
 def account_set(name: str, place: Place, as_json: bool, **changes: str | None) -> None:
     """Change what an account is called, and whose it is; what is not stated stays."""
-    show(public(place.in_office(lambda office: office.edit(name, **changes))), as_json)
+    show_account(place, lambda office: office.edit(name, **changes), as_json)
 
 
 @account.command("rename")
@@ -80,8 +128,7 @@ def account_set(name: str, place: Place, as_json: bool, **changes: str | None) -
 @json_option
 def account_rename(name: str, new_name: str, place: Place, as_json: bool) -> None:
     """Give an account another name; key, budget and ledger stay."""
-    renamed = place.in_office(lambda office: office.edit(name, new_name=new_name))
-    show(public(renamed), as_json)
+    show_account(place, lambda office: office.edit(name, new_name=new_name), as_json)
 
 
 @account.command("disable")

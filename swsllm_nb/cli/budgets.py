@@ -3,7 +3,7 @@
 import click
 
 from swsllm_nb.cli.place import Place, json_option, place_options, show
-from swsllm_nb.cli.selection import Selection, act_on, public, selection, show_done
+from swsllm_nb.cli.selection import Selection, act_on, selection, show_account, show_done
 
 __all__ = ["budget", "key"]
 
@@ -38,7 +38,7 @@ def budget_grant(accounts: Selection, usd: str, reason: str, place: Place, as_js
 @json_option
 def budget_credit(request_id: str, reason: str, place: Place, as_json: bool) -> None:
     """Give back what an unconfirmed call was charged."""
-    show(public(place.in_office(lambda office: office.credit(request_id, reason))), as_json)
+    show_account(place, lambda office: office.credit(request_id, reason), as_json)
 
 
 @click.group()

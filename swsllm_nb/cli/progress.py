@@ -12,6 +12,6 @@ def progress(total: int | None, unit: str) -> Iterator[Callable[[int], Any]]:
     """Gives what is told of each step's size; ``total`` None is one that nobody knows."""
     from tqdm import tqdm
 
-    # None: silent where stderr is no terminal.
-    with tqdm(total=total, unit=unit, disable=None, leave=False) as bar:
+    # Silent where stderr is no terminal (None), and where all is done within a second.
+    with tqdm(total=total, unit=unit, disable=None, leave=False, delay=1) as bar:
         yield bar.update

@@ -2,6 +2,7 @@
 
 import sys
 from collections import Counter
+from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any, Final
 
 import click
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from swsllm_nb.proxy.course import Course
-    from swsllm_nb.proxy.office import Done, Office, RosterLine, RosterReport
+    from swsllm_nb.proxy.office import Office, RosterLine, RosterReport
     from swsllm_nb.proxy.roster_acts import Outcome
 
 __all__ = ["account_import", "account_password"]
@@ -51,8 +52,8 @@ def account_import(
 
     async def act(office: "Office") -> "tuple[RosterReport, Course]":
         with progress(None if dry_run else document.count(b"\n"), " lines") as advance:
-            report = await office.import_roster(
-                document, dry_run=dry_run, budget_usd=budget, progress=advance
+            report = await replace(office, progress=advance).import_roster(
+                document, dry_run=dry_run, budget_usd=budget
             )
         return report, await office.course()
 
@@ -119,13 +120,9 @@ def account_password(accounts: Selection, handout: Handout, place: Place, as_jso
 
     For who forgot theirs. Keys go on working.
     """
-    resetting = act_on(accounts, lambda office, names: office.reset_passwords(names))
-
-    async def act(office: "Office") -> "tuple[Sequence[Done], Course]":
-        return await resetting(office), await office.course()
-
+    acting = act_on(accounts, lambda office, names: office.reset_passwords(names))
     with handout.opened() as hand_out:
-        done, course = place.in_office(act)
+        done, course = place.in_office(acting)
         made = [one.credentials for one in done if one.credentials]
         if as_json and handout.output is None:
             told = [told_credentials(one) for one in made]

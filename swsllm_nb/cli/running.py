@@ -38,6 +38,10 @@ def backup(target: Path, place: Place, as_json: bool) -> None:
     """Copy the course's database to TARGET, a file or a folder, while the proxy serves.
 
     The secret is not in it: keep the file 'secret' apart, and as well.
+
+    \b
+    swsllm backup /var/backups/swsllm                a new file there, named after the time
+    swsllm backup --config /etc/swsllm/swsllm.toml before-the-exam.sqlite3
     """
     from swsllm_nb.proxy.backup import back_up
 
@@ -55,6 +59,10 @@ def restore(backup: Path, place: Place, as_json: bool) -> None:
 
     Calls that ran during the backup are charged in full, as unconfirmed. What was spent, renewed or
     granted after it is forgotten.
+
+    \b
+    mkdir again && cp secret again/
+    swsllm restore --data again /var/backups/swsllm/swsllm-20261123T033012Z.sqlite3
     """
     from swsllm_nb.proxy.backup import restore as make_again
     from swsllm_nb.proxy.settings import require_secret

@@ -2,20 +2,21 @@
 
 import sys
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from swsllm_nb.cli.place import show
+from swsllm_nb.cli.place import Place, show
+from swsllm_nb.cli.progress import progress
 
 if TYPE_CHECKING:
     from swsllm_nb.proxy.course import Course
     from swsllm_nb.proxy.office import Done, Office
     from swsllm_nb.proxy.standing import Account
 
-__all__ = ["Selection", "act_on", "public", "selection", "show_done"]
+__all__ = ["Selection", "act_on", "selection", "show_account", "show_done"]
 
 
 @dataclass(frozen=True)
@@ -40,28 +41,35 @@ def selection(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def act_on(
     accounts: Selection, act: "Callable[[Office, Sequence[str]], Coroutine[Any, Any, list[Done]]]"
-) -> "Callable[[Office], Coroutine[Any, Any, list[Done]]]":
-    async def acting(office: "Office") -> "list[Done]":
+) -> "Callable[[Office], Coroutine[Any, Any, tuple[list[Done], Course]]]":
+    """What gives an office's answer, and the course to tell it with."""
+
+    async def acting(office: "Office") -> "tuple[list[Done], Course]":
         names = accounts.names or [account.name for account in await office.accounts()]
-        return await act(office, names)
+        with progress(len(names), " accounts") as advance:
+            done = await act(replace(office, progress=advance), names)
+        return done, await office.course()
 
     return acting
 
 
-def show_done(accounts: Selection, done: "list[Done]", as_json: bool) -> None:
+def show_done(accounts: Selection, answer: "tuple[list[Done], Course]", as_json: bool) -> None:
     """One account that was named as itself, several as a list; exit code 1 where some could not."""
+    from swsllm_nb.proxy.public import staff_account
+
+    done, course = answer
     if len(accounts.names) == 1:
         (one,) = done
         if one.account is None:
             raise ValueError(one.sentence)
-        show(public(one.account), as_json)
+        show(staff_account(one.account, course), as_json)
         return
     rows = [
         {"account": one.name, "done": one.account is not None, "sentence": one.sentence}
         for one in done
     ]
     if as_json:
-        now = [public(one.account) if one.account else None for one in done]
+        now = [one.account and staff_account(one.account, course) for one in done]
         show([{**row, "now": account} for row, account in zip(rows, now, strict=True)], as_json)
     else:
         show(rows, as_json)
@@ -69,7 +77,13 @@ def show_done(accounts: Selection, done: "list[Done]", as_json: bool) -> None:
         sys.exit(1)
 
 
-def public(row: "Account", course: "Course | None" = None) -> dict[str, Any]:
+def show_account(
+    place: Place, act: "Callable[[Office], Coroutine[Any, Any, Account]]", as_json: bool
+) -> None:
+    """The account that an act gives."""
     from swsllm_nb.proxy.public import staff_account
 
-    return staff_account(row, course)
+    async def acting(office: "Office") -> dict[str, Any]:
+        return staff_account(await act(office), await office.course())
+
+    show(place.in_office(acting), as_json)

@@ -140,7 +140,13 @@ def settings_told(
 @settings_options
 @place_options
 def serve(place: Place, **words: Any) -> None:
-    """Run the proxy. Prints its base URL on the first line."""
+    """Run the proxy. Prints its base URL on the first line; 'swsllm deploy' tells of the rest.
+
+    \b
+    swsllm serve --upstream practice
+    swsllm serve --upstream https://api.openai.com/v1 --prefix /sws-llm-proxy --data ./course
+    swsllm serve --config /etc/swsllm/swsllm.toml
+    """
     from swsllm_nb.proxy import settings
     from swsllm_nb.proxy import workers as serving
 

@@ -100,7 +100,9 @@ def find(name: str) -> Work[Account]:
 
 def named(name: str, lock: str = "") -> Work[Account]:
     """The account of that name, as it is read; also one that was deleted."""
-    rows = yield ask(f"SELECT {ACCOUNT} FROM accounts WHERE name = $1 {lock}", name)
+    sql = f"SELECT {ACCOUNT} FROM accounts WHERE name = $1 {lock}"
+    # Not every database takes a NUL in a text.
+    rows = (yield ask(sql, name)) if name.isprintable() else []
     if not rows:
         raise ValueError(
             f"There is no account {name!r}. 'swsllm account list' shows those there are."
@@ -164,11 +166,11 @@ def _grant_row(account_id: int, amount_pico: int, reason: str, author: str) -> W
 
 def credit(request_id: str, reason: str, author: str) -> Work[Account]:
     """Give back what an unconfirmed call was charged."""
-    rows = yield ask(
+    sql = (
         "SELECT id, account_id, state, amount_pico FROM ledger "
-        "WHERE request_id = $1 AND kind = 'call'",
-        request_id,
+        "WHERE request_id = $1 AND kind = 'call'"
     )
+    rows = (yield ask(sql, request_id)) if request_id.isprintable() else []
     if not rows:
         raise ValueError(f"There is no call {request_id!r} in the ledger.")
     call = rows[0]

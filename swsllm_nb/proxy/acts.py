@@ -39,13 +39,21 @@ class Done:
     credentials: Credentials | None = None
 
 
+def _to_nobody(_: int) -> None:
+    return
+
+
 @dataclass(frozen=True)
 class Acts:
-    """The hand of one member of staff; ``author`` is the name that stands in ledger and trail."""
+    """The hand of one member of staff; ``author`` is the name that stands in ledger and trail.
+
+    ``progress`` is told how many more accounts, or lines of a roster, are done.
+    """
 
     store: Store
     secret: Secret
     author: str
+    progress: Callable[[int], Any] = field(default=_to_nobody, repr=False)
 
     async def _one(
         self, name: str, act: str, work: Callable[[str], Work[Account]], **details: Any
@@ -68,8 +76,10 @@ class Acts:
         async def one(name: str) -> Done:
             async with turns:
                 try:
-                    return Done(name, account=await self._one(name, act, work, **details))
+                    done = Done(name, account=await self._one(name, act, work, **details))
                 except (ValueError, StoreUnavailable) as error:
-                    return Done(name, sentence=str(error))
+                    done = Done(name, sentence=str(error))
+            self.progress(1)
+            return done
 
         return await asyncio.gather(*map(one, dict.fromkeys(names)))

@@ -68,7 +68,7 @@ def create_app(
         path = _inside(_inside(scope["path"], prefix), "/v1").rstrip("/") or "/"
         try:
             if path != "/chat/completions":
-                beside: App = pages if pages.owns(path) else views
+                beside: App = pages if pages.owns(scope, path) else views
                 answer = _with_options(scope["method"], client)
                 await beside({**scope, "path": path, "root_path": ""}, receive, answer)
             elif scope["method"] == "POST":

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, suppress
 
 from swsllm_nb.proxy import retention
 from swsllm_nb.proxy.errors import StoreUnavailable
+from swsllm_nb.proxy.page import pending
 from swsllm_nb.proxy.refused import Refused
 from swsllm_nb.proxy.store import BEAT_SECONDS, Store
 
@@ -44,5 +45,6 @@ async def _keep_doing(store: Store, refused: Refused, beat_seconds: float) -> No
             if time.monotonic() >= prune_at:
                 prune_at = time.monotonic() + PRUNE_SECONDS
                 await retention.prune(store)
+                await store.write(pending.forget)
         except Exception:
             log.exception("sums and refusals are not up to date; trying again")

@@ -113,10 +113,11 @@ def list_accounts(query: AccountQuery) -> Work[AccountPage]:
     order = f"ORDER BY {SORTS[query.sort]} {'DESC' if query.descending else 'ASC'}, id"
     page = f"{order} LIMIT $6 OFFSET $7"
     # What is asked about each account is asked about those of the page alone, where that can be.
-    inner, outer = (_CHOSEN, page) if query.sort in _DEAR_SORTS else (f"{_CHOSEN} {page}", order)
+    of_page = query.sort not in _DEAR_SORTS
+    chosen, outer = (f"{_CHOSEN} {page}", order) if of_page else (_CHOSEN, page)
     rows = yield from listed_rows(
-        inner, f"SELECT *, (SELECT count(*) FROM standing {_CHOSEN}) AS total FROM listed {outer}",
-        _pattern(query.search), query.status, query.limit, query.offset,
+        chosen, f"SELECT *, (SELECT count(*) FROM standing {_CHOSEN}) AS total FROM listed {outer}",
+        _pattern(query.search), query.status, query.limit, query.offset, few=of_page,
     )  # fmt: skip
     if query.offset and not rows:
         first = yield from list_accounts(replace(query, limit=1, offset=0))
@@ -140,7 +141,7 @@ def _pattern(search: str) -> str:
 
 def listed_account(name: str) -> Work[Listed | None]:
     """The account of that name, also a deleted one."""
-    rows = yield from listed_rows("WHERE name = $4", "SELECT * FROM listed", name)
+    rows = yield from listed_rows("WHERE name = $4", "SELECT * FROM listed", name, few=True)
     return listed_of_row(rows[0]) if rows else None
 
 
@@ -150,19 +151,25 @@ def listed_accounts() -> Work[list[Listed]]:
     return [listed_of_row(row) for row in rows]
 
 
-def listed_rows(chosen: str, selecting: str, *values: Any) -> Work[Sequence[Row]]:
+def listed_rows(
+    chosen: str, selecting: str, *values: Any, few: bool = False
+) -> Work[Sequence[Row]]:
     """What is selected from ``listed``: the accounts that are ``chosen``, with pace and last call.
 
-    ``values`` are those of $4 and so on.
+    ``values`` are those of $4 and so on. Of a ``few`` accounts each one's spend is looked up.
     """
     at = yield from moment()
     # Materialized: else what is asked about each account is asked again wherever it is used.
     sql = f"""
         WITH standing AS (SELECT {ACCOUNT}, {_STATUS} AS status FROM accounts),
         chosen AS (SELECT * FROM standing {chosen}),
+        recent AS MATERIALIZED (
+            {_SPENT.format("AND account_id IN (SELECT id FROM chosen)" if few else "")}
+        ),
         listed AS MATERIALIZED (
-            SELECT *, {_LAST_CALL} AS last_call_at, ({_SPENT}) / {PACE_DAYS} AS pace_pico
-            FROM chosen
+            SELECT chosen.*, {_LAST_CALL} AS last_call_at,
+                coalesce(recent.pico, 0) / {PACE_DAYS} AS pace_pico
+            FROM chosen LEFT JOIN recent ON recent.account_id = chosen.id
         )
         {selecting}
     """
@@ -184,10 +191,12 @@ _LAST_CALL: Final = """
      ORDER BY ledger.id DESC LIMIT 1)
 """
 _SPENT: Final = """
-    (SELECT CAST(coalesce(sum(amount_pico), 0) AS BIGINT) FROM daily
-     WHERE account_id = chosen.id AND day >= $2)
-    + (SELECT CAST(coalesce(sum(amount_pico), 0) AS BIGINT) FROM ledger
-       WHERE account_id = chosen.id AND id > $3 AND kind <> 'grant' AND at >= $2)
+    SELECT account_id, CAST(sum(amount_pico) AS BIGINT) AS pico FROM (
+        SELECT account_id, amount_pico FROM daily WHERE day >= $2 {0}
+        UNION ALL
+        SELECT account_id, amount_pico FROM ledger
+        WHERE id > $3 AND kind <> 'grant' AND at >= $2 {0}
+    ) spent GROUP BY account_id
 """
 
 

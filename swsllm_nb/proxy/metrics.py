@@ -7,6 +7,8 @@ own figures, read from its database when they are asked for.
 import os
 import socket
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, make_asgi_app
@@ -60,6 +62,8 @@ class Metrics:
         self._call_seconds = Histogram(
             "swsllm_call_seconds", "Whole calls", ["model"], buckets=_BUCKETS, registry=own
         )
+        # Looking them up by their labels costs more than counting.
+        self._counters_of = cache(self._counters)
 
     def count(self, line: CallLine) -> None:
         if line.state is None:
@@ -67,17 +71,29 @@ class Metrics:
             if line.status is not None:
                 self._refusals.labels(line.error).inc()
             return
-        model, upstream = line.model, line.upstream
-        self._calls.labels(model, upstream, line.state).inc()
-        self._cost.labels(model).inc(float(line.cost_usd or 0))
-        self._tokens.labels(model, "prompt").inc(line.prompt_tokens or 0)
-        self._tokens.labels(model, "completion").inc(line.completion_tokens or 0)
+        counters = self._counters_of(line.model, line.upstream, line.state)
+        counters.calls.inc()
+        counters.call_seconds.observe(line.seconds or 0)
+        if line.upstream_seconds is not None:
+            counters.upstream_seconds.observe(line.upstream_seconds)
+        if line.cost_usd is not None:
+            counters.cost.inc(float(line.cost_usd))
+        if line.prompt_tokens:
+            counters.prompt.inc(line.prompt_tokens)
+        if line.completion_tokens:
+            counters.completion.inc(line.completion_tokens)
         if line.breach is not None:
             self._breaches.labels(line.breach).inc()
-        if line.upstream_seconds is not None:
-            self._upstream_seconds.labels(upstream, model).observe(line.upstream_seconds)
-        if line.seconds is not None:
-            self._call_seconds.labels(model).observe(line.seconds)
+
+    def _counters(self, model: str, upstream: str, state: str) -> "_Counters":
+        return _Counters(
+            calls=self._calls.labels(model, upstream, state),
+            cost=self._cost.labels(model),
+            prompt=self._tokens.labels(model, "prompt"),
+            completion=self._tokens.labels(model, "completion"),
+            upstream_seconds=self._upstream_seconds.labels(upstream, model),
+            call_seconds=self._call_seconds.labels(model),
+        )
 
     def beside(self, app: App) -> App:
         """An application that answers on its own socket's port, and lets ``app`` on any other."""
@@ -101,6 +117,18 @@ class Metrics:
         except StoreUnavailable:
             self._course.figures = None
         await make_asgi_app(self._scraped)(scope, receive, send)
+
+
+@dataclass(frozen=True, slots=True)
+class _Counters:
+    """What counts the calls of one model that one upstream served and that ended in one state."""
+
+    calls: Counter
+    cost: Counter
+    prompt: Counter
+    completion: Counter
+    upstream_seconds: Histogram
+    call_seconds: Histogram
 
 
 class _Course(Collector):

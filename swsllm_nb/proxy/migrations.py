@@ -235,6 +235,7 @@ _PAGE = Migration(
         ) $strict
         """,
         "CREATE INDEX daily_by_account ON daily (account_id, day, amount_pico)",
+        "CREATE INDEX daily_spend ON daily (day, account_id, amount_pico)",
         """
         CREATE TABLE course_daily (
             day TEXT NOT NULL,

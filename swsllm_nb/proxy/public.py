@@ -5,9 +5,11 @@ from typing import Any
 
 from swsllm_nb.money import usd_text
 from swsllm_nb.proxy.course import Course
+from swsllm_nb.proxy.listing import Listed
+from swsllm_nb.proxy.overview import CourseOverview
 from swsllm_nb.proxy.standing import Account
 
-__all__ = ["in_usd", "public_account", "staff_account"]
+__all__ = ["in_usd", "public_account", "staff_account", "staff_listed", "staff_overview"]
 
 
 def public_account(account: Account, course: Course | None) -> dict[str, Any]:
@@ -38,6 +40,23 @@ def staff_account(account: Account, course: Course | None) -> dict[str, Any]:
         "allowed_models": account.allowed_models,
         "password_is_initial": account.password_is_initial,
     }
+
+
+def staff_listed(listed: Listed, course: Course | None) -> dict[str, Any]:
+    """An account with what staff want to see of it at a glance."""
+    judged = in_usd(listed)
+    del judged["account"]
+    return {**staff_account(listed.account, course), **judged, "days_left": listed.days_left}
+
+
+def staff_overview(seen: CourseOverview) -> dict[str, Any]:
+    told: dict[str, Any] = in_usd(seen)
+    for part in ("near_limit", "idle"):
+        told[part] = [staff_listed(one, None) for one in getattr(seen, part)]
+    for stuck, one in zip(told["stuck"], seen.stuck, strict=True):
+        stuck["account"] = staff_listed(one.listed, None)
+        del stuck["listed"]
+    return told
 
 
 def in_usd(told: Any) -> Any:

@@ -124,7 +124,10 @@ def _delimiter(lines: Sequence[str]) -> str:
     heading = next((line for line in lines if line.strip()), "")
 
     def known(delimiter: str) -> int:
-        cells = next(csv.reader([heading], delimiter=delimiter), [])
+        try:
+            cells = next(csv.reader([heading], delimiter=delimiter), [])
+        except csv.Error:
+            return 0
         return sum(_bare(cell) in _COLUMNS for cell in cells)
 
     return max(_DELIMITERS, key=known)

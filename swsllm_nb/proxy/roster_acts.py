@@ -1,7 +1,7 @@
 """Importing a roster: what each line would do, and doing it; the office's method for it."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -59,18 +59,13 @@ class RosterActs(Acts):
     """Many accounts from a file; a second import of it adds and grants nothing."""
 
     async def import_roster(
-        self,
-        data: bytes,
-        *,
-        dry_run: bool,
-        budget_usd: str | None = None,
-        progress: Callable[[int], None] = lambda _: None,
+        self, data: bytes, *, dry_run: bool, budget_usd: str | None = None
     ) -> RosterReport:
         """Add whoever is new, correct names and e-mails of the others, and tell it line by line.
 
         The budget is the line's own, else ``budget_usd``, else the course's, and only for new
-        accounts. ``progress`` hears of lines that are done. Raises ValueError, in a sentence,
-        where the file is no roster or new accounts had no budget; then nothing was done.
+        accounts. Raises ValueError, in a sentence, where the file is no roster or new accounts had
+        no budget; then nothing was done.
         """
         roster = await asyncio.to_thread(read_roster, data)
         described = await self.store.read(course)
@@ -82,21 +77,23 @@ class RosterActs(Acts):
         budgets_pico = [line.budget_pico or 0 for line in plan if line.outcome == "added"]
         await self.store.read(lambda: accounts.check_sum(sum(budgets_pico)))
         if not dry_run:
-            plan = await self._carry_out(plan, described, progress)
+            plan = await self._carry_out(plan, described)
         return RosterReport(roster.encoding, roster.ignored_columns, tuple(plan))
 
-    async def _carry_out(
-        self, plan: Sequence[RosterLine], described: Course, progress: Callable[[int], None]
-    ) -> list[RosterLine]:
+    async def _carry_out(self, plan: Sequence[RosterLine], described: Course) -> list[RosterLine]:
         done: list[RosterLine] = []
         try:
             for first in range(0, len(plan), _BATCH):
                 batch = plan[first : first + _BATCH]
                 done += await self._batch(batch, described)
-                progress(len(batch))
-        except StoreUnavailable as error:
+                self.progress(len(batch))
+        except (StoreUnavailable, ValueError) as error:
+            # Those that were added are told all the same: nobody else knows their passwords.
             away = f"{error} Import the roster again: what was done is then kept."
-            done += [_refused(line, away) for line in plan[len(done) :]]
+            done += [
+                _refused(line, away) if line.outcome in ("added", "changed") else line
+                for line in plan[len(done) :]
+            ]
         return done
 
     async def _batch(self, batch: Sequence[RosterLine], described: Course) -> list[RosterLine]:

@@ -100,7 +100,7 @@ def bind(host: str, port: int) -> socket.socket:
         listening.close()
         raise OSError(
             f"Cannot listen on {host}:{port} ({error.strerror}). Is another program using it? "
-            "Try another --port."
+            "Try another port."
         ) from None
     return listening
 

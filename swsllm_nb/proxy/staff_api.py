@@ -19,11 +19,11 @@ from swsllm_nb.proxy.accounts import named
 from swsllm_nb.proxy.asgi import read_body
 from swsllm_nb.proxy.auth import Secret
 from swsllm_nb.proxy.errors import BadRequest, Unauthenticated
-from swsllm_nb.proxy.listing import AccountQuery, Listed, list_accounts, listed_account
+from swsllm_nb.proxy.listing import AccountQuery, list_accounts, listed_account
 from swsllm_nb.proxy.office import Office
 from swsllm_nb.proxy.overview import course_overview
 from swsllm_nb.proxy.personal import personal_record
-from swsllm_nb.proxy.public import in_usd, staff_account
+from swsllm_nb.proxy.public import in_usd, staff_listed, staff_overview
 from swsllm_nb.proxy.refused import refusals_of
 from swsllm_nb.proxy.staff_orders import ORDERS, Order, order_of
 from swsllm_nb.proxy.store import Store
@@ -72,13 +72,7 @@ async def _accounts(asked: _Asked) -> Any:
         offset=asked.count("offset", 0, 2**31),
     )
     page = await asked.read(partial(list_accounts, query))
-    return {"data": [_listed(one) for one in page.accounts], "total": page.total}
-
-
-def _listed(listed: Listed) -> dict[str, Any]:
-    judged = in_usd(listed)
-    del judged["account"]
-    return {**staff_account(listed.account, None), **judged, "days_left": listed.days_left}
+    return {"data": [staff_listed(one, None) for one in page.accounts], "total": page.total}
 
 
 async def _account(asked: _Asked) -> Any:
@@ -87,8 +81,7 @@ async def _account(asked: _Asked) -> Any:
         raise ValueError(f"There is no account {asked.account()!r}.")
     refusals = await asked.read(partial(refusals_of, listed.account.id))
     course = await asked.office.course()
-    told = {**_listed(listed), **staff_account(listed.account, course)}
-    return {**told, "refusals": [asdict(one) for one in refusals]}
+    return {**staff_listed(listed, course), "refusals": [asdict(one) for one in refusals]}
 
 
 async def _usage(asked: _Asked) -> Any:
@@ -103,14 +96,7 @@ async def _usage(asked: _Asked) -> Any:
 
 
 async def _overview(asked: _Asked) -> Any:
-    seen = await asked.read(course_overview)
-    told = in_usd(seen)
-    for part in ("near_limit", "idle"):
-        told[part] = [_listed(one) for one in getattr(seen, part)]
-    for stuck, one in zip(told["stuck"], seen.stuck, strict=True):
-        stuck["account"] = _listed(one.listed)
-        del stuck["listed"]
-    return told
+    return staff_overview(await asked.read(course_overview))
 
 
 async def _personal(asked: _Asked) -> Any:

@@ -11,6 +11,7 @@ import msgspec
 
 from swsllm_nb.proxy import words
 from swsllm_nb.proxy.errors import BadRequest
+from swsllm_nb.proxy.invoice_file import compared, read_invoice, total
 from swsllm_nb.proxy.models import PRICE_FIELDS, ROW_FIELDS
 from swsllm_nb.proxy.office import Done, Office
 from swsllm_nb.proxy.public import in_usd, staff_account
@@ -148,6 +149,7 @@ class SetCourse(Order):
     default_models: str | None = None
     cap_usd: str | None = None
     retention_days: str | None = None
+    keys_shown_once: str | None = None
 
     async def do(self, office: Office) -> dict[str, Any]:
         stated = {name: getattr(self, name) for name in self.__struct_fields__}
@@ -176,6 +178,15 @@ class RetireModel(_Named):
 
     async def do(self, office: Office) -> dict[str, Any]:
         return await office.retire_model(self.name, on=self.on, successor=self.successor)
+
+
+class CompareInvoice(Order):
+    csv: str
+
+    async def do(self, office: Office) -> dict[str, Any]:
+        billed = read_invoice(self.csv.encode())
+        days = await office.store.read(lambda: compared(billed))
+        return {"data": [in_usd(day) for day in days], "total": in_usd(total(days))}
 
 
 class AddTeacher(_Named):
@@ -229,6 +240,7 @@ ORDERS: Final[Mapping[str, type[Order]]] = {
     "set_model": SetModel,
     "add_model": AddModel,
     "retire_model": RetireModel,
+    "compare_invoice": CompareInvoice,
     "add_teacher": AddTeacher,
     "enable_teacher": EnableTeacher,
     "disable_teacher": DisableTeacher,

@@ -54,7 +54,7 @@ def all_teachers() -> Work[list[Teacher]]:
 
 
 def find_teacher(name: str) -> Work[Teacher]:
-    rows = yield ask(f"{_TEACHER} WHERE name = $1", name)
+    rows = (yield ask(f"{_TEACHER} WHERE name = $1", name)) if name.isprintable() else []
     if not rows:
         raise ValueError(
             f"There is no member of staff {name!r}. 'swsllm staff list' shows those there are."

@@ -3,8 +3,8 @@
     python tests/benchmarks/pages.py [ROWS] [ACCOUNTS]
 
 A course of 60 days, 1,000 accounts and 1,000,000 calls unless told otherwise, summed up as a
-serving process would. Each read is timed through the store as a page asks it. The aim is a worst
-read well under 50 ms.
+serving process would. Each read is timed through the store as a page asks it; the aim is a median
+well under 50 ms on a machine that does nothing else. Last the proof of all of it, which is longer.
 """
 
 import asyncio
@@ -67,6 +67,7 @@ CALLS = """
 SPEND = """
     UPDATE accounts SET spend_pico = (SELECT CAST(sum(amount_pico) AS BIGINT) FROM ledger l
         WHERE l.account_id = accounts.id AND l.kind <> 'grant')
+    WHERE id % 20 = $1
 """
 REFUSALS = """
     INSERT INTO refusals (account_id, hour, code, model, refusals, last_at)
@@ -86,7 +87,8 @@ async def fill(store: Store, rows: int, accounts: int) -> None:
         first, last = rows * number // DAYS + 1, rows * (number + 1) // DAYS
         await execute(store, CALLS, first, last, accounts, day)
         await execute(store, REFUSALS, day)
-    await execute(store, SPEND)
+    for part in range(20):
+        await execute(store, SPEND, part)
 
 
 def reads(rows: int) -> dict[str, Read]:
@@ -133,9 +135,11 @@ async def measure(name: str, place: Place, rows: int, accounts: int) -> None:
             await execute(store, "ANALYZE")
         for what, read in reads(rows).items():
             took = await timed(store, read)
-            print(f"  {what:24} {statistics.median(took):6.1f} ms, worst {max(took):6.1f} ms")
+            best, median, worst = min(took), statistics.median(took), max(took)
+            print(f"  {what:24} {median:6.1f} ms, best {best:6.1f} ms, worst {worst:6.1f} ms")
         began = time.perf_counter()
-        print(f"  summed up again in {(time.perf_counter() - began) * 1000:.1f} ms")
+        assert (await store.read(books.check)).adds_up
+        print(f"  ledger check {time.perf_counter() - began:19.1f} s")
 
 
 def main(rows: int = 1_000_000, accounts: int = 1000) -> None:

@@ -104,6 +104,7 @@ def test_with_the_keyboard_alone_an_account_is_found_and_disabled(
                     break
             desk.page.keyboard.press("Space")
         expect(desk.page.locator("main")).to_contain_text("Their keys stop working at once")
+        assert desk.barriers() == []
         desk.page.get_by_role("button", name="Disable").focus()
         desk.page.keyboard.press("Enter")
         expect(desk.page.locator("main")).to_contain_text("Done for student.20.")

@@ -4,6 +4,7 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from secrets import token_urlsafe
 from typing import Any
 
 import pytest
@@ -14,6 +15,10 @@ from proxies import PREFIX, RunningProxy, running_proxy
 from tools import find
 
 from swsllm_nb.money import usd_text
+from swsllm_nb.proxy import own
+from swsllm_nb.proxy.auth import hash_initial_password
+from swsllm_nb.proxy.page import sessions
+from swsllm_nb.proxy.settings import read_secret
 from swsllm_nb.proxy.work import Work, ask
 
 pytestmark = pytest.mark.browser
@@ -47,6 +52,21 @@ class Student:
         self.name, self.password, self.key = name, made.password, made.key
         self.id = made.account.id
         self.site = site
+
+    def enter(self, tab: CoursePage) -> None:
+        """Be signed in, with a password of one's own, as after ``settle_in``."""
+        secret, token = read_secret(self.site.folder, {}), token_urlsafe(32)
+
+        def work() -> Work[None]:
+            password_hash = hash_initial_password(CHOSEN)
+            yield from own.set_password(self.id, password_hash, initial=False)
+            token_hash = secret.keyed_hash("session", token)
+            yield from sessions.begin("student", self.id, token_hash, None)
+
+        aside(lambda: self.site.write(work))
+        cookie = {"name": "swsllm-session", "value": token, "domain": "127.0.0.1", "path": PREFIX}
+        tab.page.context.add_cookies([cookie])  # type: ignore[list-item]
+        tab.open("/")
 
     def call(self, key: str | None = None) -> int:
         """Ask a question; gives the status of the answer."""
@@ -110,7 +130,7 @@ def test_receipts_say_tokens_times_price_to_the_last_digit_and_leave_as_csv(
     bea.leave_unconfirmed()
     first, second = bea.calls()
     with course_page(browser, site) as tab:
-        tab.settle_in("bea", bea.password)
+        bea.enter(tab)
         rows = tab.page.locator(".receipts tbody tr")
         assert rows.count() == 3
         charged = rows.nth(1).inner_text()
@@ -140,7 +160,7 @@ def test_a_key_is_shown_copied_and_replaced_each_for_the_password(
     allowed = {"permissions": ["clipboard-read", "clipboard-write"]}
     with course_page(browser, site, **allowed) as tab:
         page = tab.page
-        tab.settle_in("cem", cem.password)
+        cem.enter(tab)
         assert cem.key not in page.content()
         page.fill("#show-password", CHOSEN)
         page.get_by_role("button", name="Show the key").click()
@@ -239,7 +259,7 @@ def test_every_page_fits_its_window_weighs_little_and_keeps_nobody_out(
     with course_page(browser, site, **options) as tab:
         for path in PATHS:
             if path == "/":
-                tab.settle_in(student.name, student.password)
+                student.enter(tab)
             tab.open(path)
             assert tab.overhang == 0, path
             assert tab.barriers() == [], path
@@ -258,7 +278,7 @@ def test_a_session_that_ended_loses_nothing_and_says_so_in_a_sentence(
         yield ask("DELETE FROM sessions WHERE account_id = $1", gus.id)
 
     with course_page(browser, site) as tab:
-        tab.settle_in("gus", gus.password)
+        gus.enter(tab)
         tab.page.select_option("#status", "settled")
         aside(lambda: site.write(sessions_end))
         tab.page.get_by_role("button", name="Show", exact=True).click()
@@ -277,7 +297,7 @@ def test_two_tabs_of_which_one_signed_out_and_in_again_lose_nothing(
 ) -> None:
     hal = Student(site, "hal")
     with course_page(browser, site) as tab:
-        tab.settle_in("hal", hal.password)
+        hal.enter(tab)
         other = CoursePage(tab.page.context.new_page(), site)
         other.open("/")
         other.page.get_by_role("button", name="Sign out").click()
@@ -308,7 +328,7 @@ def test_when_the_budget_is_gone_the_page_works_and_says_whom_to_ask(
     ida = Student(site, "ida", "0.0001")
     assert ida.call() == 429
     with course_page(browser, site, language="de") as tab:
-        tab.settle_in("ida", ida.password)
+        ida.enter(tab)
         expect(tab.page.locator("main")).to_contain_text("Ihr Budget ist aufgebraucht.")
         expect(tab.page.locator(".care").first).to_contain_text("lehre@uni.example")
         expect(tab.page.get_by_role("button", name="API-Key zeigen")).to_be_visible()
@@ -325,7 +345,7 @@ def test_models_data_and_snippets_name_this_very_proxy(
             assert text in table
         tab.open("/your-data")
         expect(tab.page.locator("main")).to_contain_text("nothing leaves it")
-        tab.settle_in("jo", jo.password)
+        jo.enter(tab)
         base_url = f"{site.base_url}/"
         for name in ("install-unix", "install-windows", "install-hub", "env-file"):
             assert base_url in tab.page.locator(f"#{name}").inner_text()

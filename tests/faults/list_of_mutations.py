@@ -37,6 +37,14 @@ def _call(name: str) -> str:
     return f"tests/test_completions.py::{name}"
 
 
+def _day(name: str) -> str:
+    return f"tests/test_daily.py::{name}"
+
+
+def _pruned(name: str) -> str:
+    return f"tests/test_retention.py::{name}"
+
+
 _RACE_ON_POSTGRES = (
     "tests/test_ledger_race.py::"
     "test_whatever_happens_at_once_each_account_pays_what_the_upstream_billed[postgres]"
@@ -431,6 +439,44 @@ _SQLITE: Final = (
     ),
 )
 
+_DAYS: Final = (
+    _one(
+        "a row that is committed late is jumped over by the sums",
+        "proxy/postgres.py",
+        "if await self.read(_oldest_transaction) >= mark.transaction:",
+        "if True:",
+        _day("test_a_row_that_is_committed_after_younger_ones_is_waited_for"),
+    ),
+    _one(
+        "a held call is summed up before its cost is known",
+        "proxy/daily.py",
+        "min(complete_to_id, held_id - 1)",
+        "complete_to_id",
+        _day("test_what_is_still_held_is_counted_when_it_is_closed_and_holds_back_what_came_after"),
+    ),
+    _one(
+        "two processes sum up the same rows",
+        "proxy/daily.py",
+        '"FROM course FOR UPDATE"',
+        '"FROM course"',
+        _day("test_many_processes_that_sum_up_at_once_while_calls_run_count_each_row_once"),
+    ),
+    _one(
+        "what is pruned stays in the sums",
+        "proxy/retention.py",
+        'yield from _take_out("daily"',
+        'yield from () and _take_out("daily"',
+        _pruned("test_what_is_older_than_the_setting_becomes_one_row_per_account"),
+    ),
+    _one(
+        "two processes prune the same rows",
+        "proxy/retention.py",
+        "WHERE id = $1 FOR UPDATE",
+        "WHERE id = $1",
+        _pruned("test_many_calls_are_pruned_by_several_processes_at_once"),
+    ),
+)
+
 MUTATIONS: Final = (
-    *_BUDGET, *_LIMITS, *_BOUND, *_SETTLING, *_MONEY, *_PROCESSES, *_SQLITE
+    *_BUDGET, *_LIMITS, *_BOUND, *_SETTLING, *_MONEY, *_PROCESSES, *_SQLITE, *_DAYS
 )  # fmt: skip

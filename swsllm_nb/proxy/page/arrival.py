@@ -1,6 +1,7 @@
 """From a request to a visit: whose session, which language, what the course says of itself."""
 
 import secrets
+from collections.abc import Iterator
 from typing import Any, Final
 
 from starlette.datastructures import FormData
@@ -19,7 +20,7 @@ from swsllm_nb.proxy.page.visit import (
 from swsllm_nb.proxy.page.words import Language, language_named, preferred
 from swsllm_nb.proxy.work import Work
 
-__all__ = ["form", "session_hash", "stranger", "visit"]
+__all__ = ["form", "session_hash", "stranger", "texts", "visit"]
 
 _UNKNOWN: Final = Course()
 
@@ -76,6 +77,11 @@ async def form(request: Request, body: bytes, limit_bytes: int, most_fields: int
 
     read = Request(request.scope, receive)
     return await read.form(max_files=2, max_fields=most_fields, max_part_size=limit_bytes)
+
+
+def texts(form: FormData) -> Iterator[tuple[str, str]]:
+    """The names and values of a form's fields, without its files."""
+    return ((name, value) for name, value in form.multi_items() if isinstance(value, str))
 
 
 def _arrive(area: Area, token_hash: bytes | None) -> Work[tuple[Person | None, bool, Course]]:

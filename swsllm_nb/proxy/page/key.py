@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from swsllm_nb.proxy.office import STUDENT, Office
 from swsllm_nb.proxy.page.sign_in import Refused, check_password
-from swsllm_nb.proxy.page.snippets import Snippets
+from swsllm_nb.proxy.page.snippets import snippets_for
 from swsllm_nb.proxy.page.student import student_of
 from swsllm_nb.proxy.page.visit import Page, Response, Visit
 
@@ -26,9 +26,7 @@ async def show(visit: Visit) -> Response:
         return _page(visit, status=refused.status, trouble=refused.sentence)
     live = await _office(visit).key_of(account.id)
     if live is None or live[1] is None:
-        return _page(visit, trouble=visit.say(
-            "This key cannot be shown again. Make a new one: it replaces this one."
-        ))  # fmt: skip
+        return _unseen(visit)
     return _page(visit, key=live[1])
 
 
@@ -41,12 +39,20 @@ async def renew(visit: Visit) -> Response:
         return _page(visit, status=refused.status, trouble=refused.sentence)
     live = await office.key_of(account.id)
     if live is not None and live[0].created_at != visit.field("replaces"):
-        return _page(visit, key=live[1] or "", notice=visit.say(
+        if live[1] is None:
+            return _unseen(visit)
+        return _page(visit, key=live[1], notice=visit.say(
             "That key was replaced already. This is the one that works."
         ))  # fmt: skip
     key = await office.renew_key(account.name)
     return _page(visit, key=key, notice=visit.say(
         "This is your new key. The old one has stopped working everywhere."
+    ))  # fmt: skip
+
+
+def _unseen(visit: Visit) -> Response:
+    return _page(visit, trouble=visit.say(
+        "The key that works cannot be shown again. Make a new one: it replaces that one."
     ))  # fmt: skip
 
 
@@ -57,7 +63,7 @@ def _office(visit: Visit) -> Office:
 def _page(
     visit: Visit, *, key: str = "", status: int = 200, trouble: str = "", notice: str = ""
 ) -> Response:
-    snippets = Snippets(visit.base_url, visit.site.offer.catalogue.default.id)
+    snippets = snippets_for(visit.base_url, visit.site.offer)
     return visit.page(
         "key.html", status, key=key, snippets=snippets, trouble=trouble, notice=notice
     )

@@ -12,7 +12,7 @@ from typing import Any, Final
 from swsllm_nb.proxy.page.moments import later, now
 from swsllm_nb.proxy.work import Work, ask
 
-__all__ = ["keep", "look", "take"]
+__all__ = ["forget", "keep", "look", "take"]
 
 _SECONDS: Final = 3600
 _AT_ONCE: Final = 10
@@ -23,8 +23,8 @@ def keep(staff_id: int, asked: Mapping[str, Any]) -> Work[str]:
 
     Of one teacher only the newest ten are kept: a roster that is looked at may be large.
     """
+    yield from forget()
     moment = yield from now()
-    yield ask("DELETE FROM pending WHERE at < $1", later(moment, -_SECONDS))
     yield ask(
         "DELETE FROM pending WHERE staff_id = $1 AND token NOT IN "
         "(SELECT token FROM pending WHERE staff_id = $1 ORDER BY at DESC, token LIMIT $2)",
@@ -46,6 +46,12 @@ def take(staff_id: int, token: str) -> Work[dict[str, Any] | None]:
         token, staff_id, later(moment, -_SECONDS),
     )  # fmt: skip
     return json.loads(rows[0]["document"]) if rows else None
+
+
+def forget() -> Work[None]:
+    """Of what nobody answered in time nothing is kept: a roster is full of names."""
+    moment = yield from now()
+    yield ask("DELETE FROM pending WHERE at < $1", later(moment, -_SECONDS))
 
 
 def look(staff_id: int, token: str) -> Work[dict[str, Any] | None]:

@@ -11,12 +11,18 @@ _PLACE = re.compile(r"%\((\w+)\)s")
 
 
 def retold(sentence: str, language: Language) -> str:
-    """The sentence in that language; in English where nobody translated it yet."""
+    """The sentence in that language; in English where nobody translated it yet.
+
+    What a sentence says in the place called ``why`` is a sentence itself.
+    """
     if language == "en":
         return sentence
     for pattern, told in _patterns():
         if match := pattern.fullmatch(sentence):
-            return told % match.groupdict()
+            values = match.groupdict()
+            if "why" in values:
+                values["why"] = retold(values["why"], language)
+            return told % values
     return german().get(sentence, sentence)
 
 

@@ -12,9 +12,9 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from swsllm_nb.proxy.asgi import Receive, Scope, Send, read_body
+from swsllm_nb.proxy.asgi import ClientGone, Receive, Scope, Send, header, read_body
 from swsllm_nb.proxy.auth import Passwords, Secret
-from swsllm_nb.proxy.errors import BodyTooLarge, ProxyError, StoreUnavailable
+from swsllm_nb.proxy.errors import BadRequest, BodyTooLarge, ProxyError, StoreUnavailable
 from swsllm_nb.proxy.offer import Offer
 from swsllm_nb.proxy.page import arrival
 from swsllm_nb.proxy.page.address import PublicAddress
@@ -57,8 +57,10 @@ class Pages:
         self._app = Starlette(routes=routes, exception_handlers={HTTPException: self._no_such_page})
         self._app.router.redirect_slashes = False
 
-    def owns(self, path: str) -> bool:
-        if path == _STAFF_API or path.startswith(f"{_STAFF_API}/"):
+    def owns(self, scope: Scope, path: str) -> bool:
+        """Whether a path is a page; who comes with a key wants the API, and is told so."""
+        is_api = path == _STAFF_API or path.startswith(f"{_STAFF_API}/")
+        if is_api or (header(scope, b"authorization") or "").lower().startswith("bearer"):
             return False
         return path.split("/")[1] in self._firsts
 
@@ -106,6 +108,8 @@ class Pages:
 
     async def _answer(self, page: Page, visit: Visit) -> Response:
         sending = visit.request.method == "POST"
+        if not _is_storable(visit.request):
+            return visit.page("sorry.html", 404, sentence=visit.say("There is no such page here."))
         if sending:
             if not came_from_here(visit.request, visit.origin):
                 return visit.page("sorry.html", 403, sentence=visit.say(
@@ -150,6 +154,12 @@ class Pages:
         return PlainTextResponse(f"This page does not answer to that name. {where}\n", 421)
 
 
+def _is_storable(request: Request) -> bool:
+    """Whether a database can take what stands in the address: no NUL, no number of 20 digits."""
+    numbers = (value for value in request.path_params.values() if isinstance(value, int))
+    return b"%00" not in request.scope["query_string"] and all(n < 2**63 for n in numbers)
+
+
 def _waits(visit: Visit) -> bool:
     path = visit.path.removeprefix("/staff") if visit.area == "staff" else visit.path
     return path not in _WITH_INITIAL_PASSWORD
@@ -162,12 +172,14 @@ async def _read_form(page: Page, visit: Visit) -> Visit | Response:
     try:
         body = await read_body(request.scope, request.receive, limit)
         form = await arrival.form(request, body, limit, _LARGEST_FIELDS)
+        if any("\0" in name or "\0" in value for name, value in arrival.texts(form)):
+            raise BadRequest("A text with a NUL is none.")
     except BodyTooLarge:
         return visit.page("sorry.html", 413, sentence=visit.say(
             "What you sent is larger than %(limit)s bytes, so nothing was done. Send less at "
             "once.", limit=f"{limit:,}",
         ))  # fmt: skip
-    except (ProxyError, HTTPException):
+    except (ProxyError, HTTPException, ClientGone):
         return visit.page("sorry.html", 400, sentence=visit.say(
             "What you sent cannot be read, so nothing was done. Please try again."
         ))  # fmt: skip

@@ -3,9 +3,10 @@
 import json
 from dataclasses import dataclass
 
+from swsllm_nb.proxy.offer import Offer
 from swsllm_nb.proxy.page.wheel import own_version, wheel_name
 
-__all__ = ["Snippets"]
+__all__ = ["Snippets", "snippets_for"]
 
 
 @dataclass(frozen=True)
@@ -99,3 +100,10 @@ curl {self.base_url}chat/completions \\
   -H "Authorization: Bearer $SWSLLM_API_KEY" \\
   -H "Content-Type: application/json" \\
   -d '{json.dumps(body)}'"""
+
+
+def snippets_for(base_url: str, offer: Offer) -> Snippets:
+    """With the model that is used unless one is chosen, if it is answered today."""
+    answered = [model for model in offer.catalogue.models if offer.serving(model)]
+    answered.sort(key=lambda model: not model.default)
+    return Snippets(base_url, answered[0].id if answered else "model-snapshot")

@@ -3,15 +3,19 @@
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from typing import Final
 
 from swsllm_nb.money import pico_from_usd
 from swsllm_nb.proxy import words
 from swsllm_nb.proxy.invoice import Billable, billable
+from swsllm_nb.proxy.invoice_file import compared, read_invoice, total
 from swsllm_nb.proxy.offer import utc_today
 from swsllm_nb.proxy.page.staff_desk import in_dollars, said
 from swsllm_nb.proxy.page.visit import Response, Visit
 
 __all__ = ["invoice"]
+
+_DAYS_SHOWN: Final = 100
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,21 @@ class _Verdict:
 
 
 async def invoice(visit: Visit) -> Response:
+    """A sum that was typed, or a file day by day; neither is kept."""
+    if visit.request.method != "POST":
+        return await _span(visit)
+    try:
+        billed = read_invoice(await visit.file("invoice"))
+    except ValueError as error:
+        trouble = said(visit, error)
+        return visit.page("staff/invoice_days.html", 400, days=[], whole=None, trouble=trouble)
+    days = await visit.site.store.read(partial(compared, billed))
+    return visit.page(
+        "staff/invoice_days.html", days=days[-_DAYS_SHOWN:], whole=total(days), trouble=None
+    )
+
+
+async def _span(visit: Visit) -> Response:
     """By default the month before this one, of which the invoice is there."""
     last = utc_today().replace(day=1) - timedelta(days=1)
     since = visit.query.get("since") or last.replace(day=1).isoformat()

@@ -45,7 +45,7 @@ def staff_pages() -> Sequence[Page]:
         Page("/staff/models/retire", staff_models.retire, "staff", _POST),
         Page("/staff/models/add", staff_models.add_page, "staff", (*_GET, *_POST)),
         Page("/staff/course", staff_course.course_page, "staff", (*_GET, *_POST)),
-        Page("/staff/invoice", staff_invoice.invoice, "staff"),
+        Page("/staff/invoice", staff_invoice.invoice, "staff", (*_GET, *_POST), _ROSTER_BYTES),
         Page("/staff/trail", staff_course.trail, "staff"),
         Page("/staff/trail.csv", staff_course.trail_sheet, "staff"),
         Page("/staff/team", staff_team.team, "staff", (*_GET, *_POST)),

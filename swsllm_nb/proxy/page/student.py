@@ -10,7 +10,7 @@ from swsllm_nb.proxy.own import LiveKey, live_key
 from swsllm_nb.proxy.page.charts import BurnDown, burn_down
 from swsllm_nb.proxy.page.front import offered
 from swsllm_nb.proxy.page.receipt_filter import STATUSES, ReceiptFilter, read_filter
-from swsllm_nb.proxy.page.snippets import Snippets
+from swsllm_nb.proxy.page.snippets import snippets_for
 from swsllm_nb.proxy.page.visit import Page, Response, Visit
 from swsllm_nb.proxy.receipts import Day, Receipt, ReceiptPage, Wanted, receipts
 from swsllm_nb.proxy.receipts import burn_down as days_of_account
@@ -67,7 +67,7 @@ async def home(visit: Visit) -> Response:
         unconfirmed=read.unconfirmed,
         key=read.key,
         models=offered(visit.site.offer),
-        snippets=Snippets(visit.base_url, visit.site.offer.catalogue.default.id),
+        snippets=snippets_for(visit.base_url, visit.site.offer),
     )
 
 
