@@ -11,7 +11,17 @@ from swsllm_nb.catalogue import default_catalogue
 package = Path(swsllm_nb.__file__).parent
 assert "site-packages" in package.parts, package
 assert default_catalogue().default
-for name in ("o200k_base.tiktoken", "py.typed", "_notebooks/student/00_start_here.ipynb"):
+KEPT = (
+    "o200k_base.tiktoken",
+    "py.typed",
+    "_notebooks/student/00_start_here.ipynb",
+    "deploy/README.md",
+    "deploy/nginx.conf",
+    "proxy/page/static/page.css",
+    "proxy/page/templates/student.html",
+    "proxy/page/german/students.json",
+)
+for name in KEPT:
     assert resources.files("swsllm_nb").joinpath(name).is_file(), name
 assert not list(package.parent.glob("tests*")), "tests do not belong into the wheel"
 
