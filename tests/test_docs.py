@@ -82,7 +82,7 @@ def test_every_other_command_is_one_of_ours_and_does_what_it_says(tmp_path: Path
     shown = subprocess.run(
         show, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
     )
-    figures = ["ada", "7.50", "0.00", "0.00", "7.50", "True"]
+    figures = ["ada", "7.50", "0.00", "0.00", "7.50", "True", "active"]
     assert shown.stdout.splitlines()[1].split() == figures
 
 
