@@ -61,7 +61,7 @@ def test_an_account_that_is_switched_off_or_empty_is_told_whom_to_ask(
     line = finding(Cell(shell, "%llm doctor").shown, "account")
     assert line.startswith("NOT OK")
     assert "ask the teaching staff" in line
-    write_env(practice_proxy.base_url, practice_proxy.add_account("poor", "0").key)
+    write_env(practice_proxy.base_url, practice_proxy.add_account("penniless", "0").key)
     line = finding(Cell(shell, "%llm doctor").shown, "account")
     assert line.startswith("NOT OK")
     assert "$0.00 of $0.00 left → Ask the teaching staff." in line
