@@ -1,7 +1,7 @@
 """The burn-down as an SVG: a stair from the first grant to today."""
 
 import re
-from datetime import date
+from datetime import date, timedelta
 from itertools import pairwise
 
 import pytest
@@ -59,3 +59,19 @@ def test_whatever_happened_the_picture_stays_in_its_frame(days: list[Day]) -> No
 
 def test_without_a_day_there_is_no_picture() -> None:
     assert burn_down([], None, TODAY) is None
+
+
+def test_a_long_table_shows_the_last_days_and_those_before_as_one() -> None:
+    first = date(2026, 1, 1)
+    days = [
+        Day((first + timedelta(days=n)).isoformat(), 100 if n == 0 else 0, 1) for n in range(90)
+    ]
+    chart = burn_down(days, None, first + timedelta(days=90))
+    assert chart is not None
+    assert chart.recent == chart.days[30:]
+    assert chart.earlier is not None
+    assert (chart.earlier.day, chart.earlier.granted_pico) == (first + timedelta(days=29), 100)
+    assert (chart.earlier.spend_pico, chart.earlier.left_pico) == (30, 70)
+    short = burn_down(days[:60], None, first)
+    assert short is not None
+    assert (short.earlier, len(short.recent)) == (None, 60)

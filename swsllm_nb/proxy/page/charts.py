@@ -14,6 +14,7 @@ WIDTH: Final = 400
 HEIGHT: Final = 190
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 8, 10, 24
 _STEPS: Final = (1, 2, 5)
+_TABLE_DAYS: Final = 60
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,10 @@ class DayLeft:
 
 @dataclass(frozen=True)
 class BurnDown:
-    """``curve`` and ``under`` are paths; ``days`` are those on which something happened."""
+    """``curve`` and ``under`` are paths; ``days`` are those on which something happened.
+
+    A table shows the ``recent`` ones, and those before as one, ``earlier``: pages stay small.
+    """
 
     width: int
     height: int
@@ -46,6 +50,20 @@ class BurnDown:
     dates: tuple[tuple[Tick, date], ...]
     baseline: float
     days: tuple[DayLeft, ...]
+
+    @property
+    def recent(self) -> tuple[DayLeft, ...]:
+        return self.days[-_TABLE_DAYS:]
+
+    @property
+    def earlier(self) -> DayLeft | None:
+        """The last of the days before, with what was granted and spent until then in all."""
+        before = self.days[:-_TABLE_DAYS]
+        if not before:
+            return None
+        granted_pico = sum(row.granted_pico for row in before)
+        spend_pico = sum(row.spend_pico for row in before)
+        return DayLeft(before[-1].day, granted_pico, spend_pico, before[-1].left_pico)
 
 
 def burn_down(days: Sequence[Day], ends: date | None, today: date) -> BurnDown | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from swsllm_nb import pricing
 from swsllm_nb.proxy.offer import Offer
@@ -49,16 +49,17 @@ async def home(visit: Visit) -> Response:
     account = student_of(visit)
     asked = read_filter(visit.query)
     read = await visit.site.store.read(lambda: _home(account.id, asked))
-    today = datetime.now().astimezone().date()
-    last_day = last_day_of(account)
+    now = datetime.now(UTC)
+    today, last_day = now.astimezone().date(), last_day_of(account)
     return visit.page(
         "student.html",
         account=account,
         bar=_bar(account),
         last_day=last_day,
-        waiting=account.valid_from is not None and account.valid_from > _now_text(),
-        over=last_day is not None and last_day < today,
-        used_up=account.budget_pico - account.spend_pico < _least_call_pico(visit.site.offer),
+        waiting=_moment(account.valid_from, now) > now,
+        over=_moment(account.valid_until, datetime.max.replace(tzinfo=UTC)) <= now,
+        used_up=account.budget_pico - account.spend_pico
+        < _least_call_pico(visit.site.offer, account),
         chart=_chart(read.days, last_day, today),
         receipts=read.page.receipts,
         older=read.page.next_before_id,
@@ -98,13 +99,15 @@ def last_day_of(account: Account) -> date | None:
     return (end - timedelta(microseconds=1)).date()
 
 
-def _now_text() -> str:
-    return datetime.now().astimezone().isoformat()
+def _moment(at: str | None, none: datetime) -> datetime:
+    return none if at is None else datetime.fromisoformat(at)
 
 
-def _least_call_pico(offer: Offer) -> int:
+def _least_call_pico(offer: Offer, account: Account) -> int:
     """What the cheapest question holds at least: with less left, none is answered any more."""
-    serving = [model for model in map(offer.serving, offer.catalogue.models) if model]
+    allowed = account.allowed_models
+    asked = [one for one in offer.catalogue.models if allowed is None or one.id in allowed]
+    serving = [model for model in map(offer.serving, asked) if model]
     bounds = [pricing.bound(model, _SMALL_PROMPT_TOKENS) for model in serving]
     return min((bound.hold_pico(bound.floor_cap_tokens) for bound in bounds), default=0)
 

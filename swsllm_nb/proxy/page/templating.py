@@ -67,13 +67,17 @@ def _environment(language: Language) -> Environment:
         "cost": show_cost,
         "left": show_left,
         "per_million": lambda pico_per_token: usd_text(pico_per_token * _TOKENS_PER_PRICE),
-        "usd": lambda pico: f"${usd_text(pico)}",
+        "usd": _shown_exactly,
         "number": partial(_shown_number, language=language),
         "moment": partial(shown_moment, language=language),
         "day": partial(shown_day, language=language),
     }
     environment.globals["zone"] = _zone_name
     return environment
+
+
+def _shown_exactly(pico: int) -> str:
+    return f"{'-' if pico < 0 else ''}${usd_text(abs(pico))}"
 
 
 def _shown_number(number: int, *, language: Language) -> str:
