@@ -668,3 +668,64 @@ def test_names_that_nobody_has_are_nobodys(tmp_path: Path) -> None:
             assert answer.status_code == 403
 
     visiting(tmp_path, act)
+
+
+def test_what_a_page_can_be_asked_with_is_told_and_odd_numbers_are_no_fault(
+    tmp_path: Path,
+) -> None:
+    async def act(served: Course) -> None:
+        password = await teacher(served)
+        staff = Visitor(served)
+        await staff.settle_in("lehr", password, "/staff")
+        told = await staff.client.options("/sign-in")
+        assert told.status_code == 204
+        assert {"GET", "POST", "OPTIONS"} <= {*told.headers["allow"].split(", ")}
+        assert (await staff.client.put("/sign-in")).status_code == 405
+        for number in ("0", "x", "-1", "9" * 5000, "٣"):
+            for path in ("", "/record.json", "/ledger.csv"):
+                answer = await staff.get(f"/staff/accounts/{number}{path}")
+                assert (answer.status_code, "There is no such" in staff.page) == (404, True)
+
+    visiting(tmp_path, act)
+
+
+@pytest.mark.parametrize("size", [100, 100_000])
+def test_a_file_that_was_sent_after_the_session_ended_is_asked_for_again(
+    tmp_path: Path, size: int
+) -> None:
+    async def act(served: Course) -> None:
+        password = await teacher(served)
+        staff = Visitor(served)
+        await staff.settle_in("lehr", password, "/staff")
+        await staff.get("/staff/roster")
+        await execute(served.store, "DELETE FROM sessions")
+        sent = await staff.client.post(
+            "/staff/roster",
+            data={"csrf": staff.token, "budget": "5"},
+            files={"roster": ("roster.csv", b"username\n" + b"x" * size, "text/csv")},
+            headers={"origin": staff.origin},
+        )
+        staff.page = sent.text
+        assert sent.status_code == 403
+        assert "Your session has ended. Please sign in again." in staff.told
+        assert 'name="kept"' not in staff.page
+        back = await staff.send(
+            "/staff/sign-in", name="lehr", password=CHOSEN, back="/staff/roster"
+        )
+        assert back.headers["location"] == f"{PREFIX}/staff/roster"
+        assert 'name="back" value="/staff/roster"' in sent.text
+
+    visiting(tmp_path, act)
+
+
+def test_staff_are_led_by_their_own_pages_also_where_something_is_missing(tmp_path: Path) -> None:
+    async def act(served: Course) -> None:
+        password = await teacher(served)
+        staff = Visitor(served)
+        await staff.settle_in("lehr", password, "/staff")
+        for path in ("/staff/password", "/staff/accounts/999", "/staff/nowhere"):
+            await staff.get(path)
+            assert f'href="{PREFIX}/staff/accounts"' in staff.page
+            assert "My budget" not in staff.page
+
+    visiting(tmp_path, act)

@@ -19,7 +19,9 @@ _NEVER_KEPT: Final = ("csrf", "kept", "back")
 def sign_in_first(visit: Visit) -> Response:
     """Ask who it is; afterwards the page, or the form that was sent, is there again."""
     if visit.request.method == "POST":
-        return visit.page("sign_in.html", 403, back="", kept=_keep(visit), name="")
+        kept = _keep(visit)
+        start_again = "" if kept else inside(visit.path) or ""
+        return visit.page("sign_in.html", 403, back=start_again, kept=kept, name="")
     asked = visit.path + (f"?{visit.request.url.query}" if visit.request.url.query else "")
     start = "/staff/sign-in" if visit.area == "staff" else "/sign-in"
     back = inside(asked)
@@ -29,10 +31,10 @@ def sign_in_first(visit: Visit) -> Response:
 def form_again(visit: Visit) -> Response:
     """A form of an earlier session: shown with what was typed, to be sent once more, or not.
 
-    One that had a password is only asked for once more: passwords are not sent back. The same
+    One that had a password or a file is only asked for once more: neither is sent back. The same
     holds for a button alone.
     """
-    if _has_password(visit) or visit.path.endswith(_BUTTONS):
+    if _cannot_be_kept(visit) or visit.path.endswith(_BUTTONS):
         notice = visit.say("This form was from an earlier session. Please fill it in once more.")
         return visit.redirect(visit.path, None if visit.ended else notice)
     return _show(visit, visit.path, _typed(visit))
@@ -51,12 +53,14 @@ def kept_form(visit: Visit, kept: str) -> Response | None:
 
 
 def _keep(visit: Visit) -> str:
-    kept = json.dumps([visit.path, _typed(visit)])
-    return "" if _has_password(visit) or len(kept) > _LONGEST_KEPT else kept
+    typed = _typed(visit)
+    kept = json.dumps([visit.path, typed])
+    return "" if _cannot_be_kept(visit) or not typed or len(kept) > _LONGEST_KEPT else kept
 
 
-def _has_password(visit: Visit) -> bool:
-    return any("password" in name for name in visit.form)
+def _cannot_be_kept(visit: Visit) -> bool:
+    fields = visit.form.multi_items()
+    return any("password" in name or not isinstance(value, str) for name, value in fields)
 
 
 def _typed(visit: Visit) -> Sequence[tuple[str, str]]:

@@ -107,10 +107,9 @@ class Pages:
         return harden(response)
 
     async def _answer(self, page: Page, visit: Visit) -> Response:
-        sending = visit.request.method == "POST"
         if not _is_storable(visit.request):
             return visit.page("sorry.html", 404, sentence=visit.say("There is no such page here."))
-        if sending:
+        if visit.request.method == "POST":
             if not came_from_here(visit.request, visit.origin):
                 return visit.page("sorry.html", 403, sentence=visit.say(
                     "This form was sent from another site, so nothing was done. Open this page "
@@ -120,6 +119,14 @@ class Pages:
             if isinstance(read, Response):
                 return read
             visit = read
+        try:
+            return await self._answer_read(page, visit)
+        finally:
+            await visit.form.close()
+
+    async def _answer_read(self, page: Page, visit: Visit) -> Response:
+        """An answer to a request whose form, if it has one, was read."""
+        sending = visit.request.method == "POST"
         if page.who != "anyone" and visit.person is None:
             return sign_in_first(visit)
         if visit.person and visit.person.must_change_password and _waits(visit):
@@ -139,7 +146,9 @@ class Pages:
                 "There is no such page here."
             ))  # fmt: skip
 
-        return await self._guarded(request, answer)
+        response = await self._guarded(request, answer)
+        response.headers.update(error.headers or {})
+        return response
 
     def _other_host(self) -> Response:
         stated = self._site.address.stated_url
@@ -155,9 +164,8 @@ class Pages:
 
 
 def _is_storable(request: Request) -> bool:
-    """Whether a database can take what stands in the address: no NUL, no number of 20 digits."""
-    numbers = (value for value in request.path_params.values() if isinstance(value, int))
-    return b"%00" not in request.scope["query_string"] and all(n < 2**63 for n in numbers)
+    """Whether a database can take what stands in the address: none takes a NUL in a text."""
+    return b"%00" not in request.scope["query_string"]
 
 
 def _waits(visit: Visit) -> bool:
@@ -175,6 +183,8 @@ async def _read_form(page: Page, visit: Visit) -> Visit | Response:
         if any("\0" in name or "\0" in value for name, value in arrival.texts(form)):
             raise BadRequest("A text with a NUL is none.")
     except BodyTooLarge:
+        if page.who != "anyone" and visit.person is None:
+            return sign_in_first(visit)
         return visit.page("sorry.html", 413, sentence=visit.say(
             "What you sent is larger than %(limit)s bytes, so nothing was done. Send less at "
             "once.", limit=f"{limit:,}",
