@@ -119,3 +119,15 @@ def test_names_and_addresses_are_not_kept_and_old_tries_are_forgotten(place: Pla
             assert len(rows) == 1
 
     asyncio.run(act())
+
+
+def test_tries_that_may_not_be_made_leave_nothing_behind(place: Place) -> None:
+    async def act() -> None:
+        async with place.store() as store:
+            for number in range(203):
+                await fails(store, f"guess {number}", CLASSROOM)
+            before = await execute(store, "SELECT count(*) AS n FROM sign_in_failures")
+            assert all([await fails(store, f"more {n}", CLASSROOM) for n in range(50)])
+            assert await execute(store, "SELECT count(*) AS n FROM sign_in_failures") == before
+
+    asyncio.run(act())

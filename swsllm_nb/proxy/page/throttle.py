@@ -7,7 +7,7 @@ password for many accounts. A class behind one address may make ``free`` mistake
 for seconds only, since ``longest_seconds`` is short there.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -67,9 +67,15 @@ def subjects(secret: Secret, name: str, address: str) -> tuple[Subject, Subject,
 def count_try(tried: Sequence[Subject]) -> Work[int]:
     """Count a try as failed until it is forgiven; gives the seconds to wait if it may not be made.
 
-    A try that may not be made counts for nothing.
+    A try that may not be made counts for nothing, and leaves nothing behind.
     """
     moment = yield from now()
+    known = yield ask(
+        "SELECT blocked_until FROM sign_in_failures WHERE subject IN ($1, $2, $3)",
+        *(subject.key for subject in tried),
+    )
+    if wait := _seconds_to_wait(known, moment):
+        return wait
     rows = {}
     for subject in sorted(tried, key=lambda one: one.key):
         # In one order, and so that the row is there and locked, or two tries would count as one.
@@ -79,16 +85,8 @@ def count_try(tried: Sequence[Subject]) -> Work[int]:
             "RETURNING failures, last_at, blocked_until",
             subject.key, moment,
         )  # fmt: skip
-    wait = max(
-        (
-            seconds_between(moment, until)
-            for row in rows.values()
-            if (until := row["blocked_until"])
-        ),
-        default=0,
-    )
-    if wait > 0:
-        return int(wait) + 1
+    if wait := _seconds_to_wait(rows.values(), moment):
+        return wait
     for subject in tried:
         failures = subject.rule.failures_now(rows[subject.key], moment) + 1
         block = subject.rule.block_seconds(failures)
@@ -98,6 +96,12 @@ def count_try(tried: Sequence[Subject]) -> Work[int]:
             subject.key, failures, moment, later(moment, block) if block else None,
         )  # fmt: skip
     return 0
+
+
+def _seconds_to_wait(rows: Iterable[Row], moment: str) -> int:
+    blocked = (row["blocked_until"] for row in rows)
+    seconds = max((seconds_between(moment, until) for until in blocked if until), default=0)
+    return int(seconds) + 1 if seconds > 0 else 0
 
 
 def forgive(tried: Sequence[Subject]) -> Work[None]:
