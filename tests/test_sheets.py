@@ -3,11 +3,15 @@
 import csv
 import io
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
+from apps import SECRET, Course
 from hypothesis import given
 from hypothesis import strategies as st
+from visitors import visiting
 
+from swsllm_nb.proxy.office import Office
 from swsllm_nb.proxy.sheets import Dollars, sheet
 
 
@@ -53,3 +57,14 @@ def test_numbers_are_numbers_in_both_languages_and_exact() -> None:
     assert cells_of(english)[1] == ["Ada", "1250", "-1.250000000001", "0.35", ""]
     german = sheet(header, [row], "de")
     assert cells_of(german, ";")[1] == ["Ada", "1250", "-1,250000000001", "0,35", ""]
+
+
+def test_the_csv_of_usage_holds_no_formula_either(tmp_path: Path) -> None:
+    async def act(served: Course) -> None:
+        await Office(served.store, SECRET, "a test").grant(["ada"], "-1", "=1+1")
+        async with served.client() as client:
+            table = (await client.get("/usage", headers={"accept": "text/csv"})).text
+        last = list(csv.DictReader(io.StringIO(table)))[-1]
+        assert (last["reason"], last["granted_usd"]) == ("'=1+1", "-1.00")
+
+    visiting(tmp_path, act)

@@ -14,7 +14,7 @@ from typing import Literal, TypeAlias
 
 from swsllm_nb.money import usd_text
 
-__all__ = ["Cell", "Dollars", "sheet", "sheet_rows"]
+__all__ = ["Cell", "Dollars", "harmless", "sheet", "sheet_rows"]
 
 
 class Dollars(int):
@@ -54,7 +54,7 @@ def _written(cell: Cell, german: bool) -> str:
     if cell is None:
         return ""
     if isinstance(cell, str):
-        return _harmless(cell)
+        return harmless(cell)
     if isinstance(cell, Dollars):
         number = usd_text(cell)
     else:
@@ -62,5 +62,6 @@ def _written(cell: Cell, german: bool) -> str:
     return number.replace(".", ",") if german else number
 
 
-def _harmless(text: str) -> str:
+def harmless(text: str) -> str:
+    """A text that no spreadsheet takes for a formula."""
     return _BEGINS_A_FORMULA.sub(r"\1'", text.replace("\0", ""))

@@ -29,6 +29,7 @@ from swsllm_nb.proxy.errors import (
 )
 from swsllm_nb.proxy.offer import Offer
 from swsllm_nb.proxy.public import public_account
+from swsllm_nb.proxy.sheets import harmless
 from swsllm_nb.proxy.staff_api import staff_routes
 from swsllm_nb.proxy.standing import Account
 from swsllm_nb.proxy.store import Store
@@ -206,7 +207,8 @@ def _csv(rows: list[Mapping[str, Any]]) -> str:
     if rows:
         writer = csv.DictWriter(page, fieldnames=list(rows[0]))
         writer.writeheader()
-        writer.writerows(rows)
+        # Reasons are what somebody wrote.
+        writer.writerows({**row, "reason": harmless(row["reason"] or "")} for row in rows)
     return page.getvalue()
 
 
