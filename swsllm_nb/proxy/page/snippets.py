@@ -58,6 +58,7 @@ class Snippets:
     @property
     def openai(self) -> str:
         return f"""\
+# Once, in a terminal: pip install openai python-dotenv
 import os
 from dotenv import load_dotenv
 from openai import OpenAI
@@ -73,6 +74,7 @@ print(completion.choices[0].message.content)"""
     @property
     def requests(self) -> str:
         return f"""\
+# Once, in a terminal: pip install requests python-dotenv
 import os
 import requests
 from dotenv import load_dotenv
