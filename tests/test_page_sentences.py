@@ -13,7 +13,8 @@ PACKAGE = Path(swsllm_nb.__file__).parent
 ACTS = (
     "money", "proxy/words", "proxy/accounts", "proxy/account_acts", "proxy/roster",
     "proxy/roster_acts", "proxy/course_acts", "proxy/course", "proxy/models", "proxy/teaching",
-    "proxy/staff_acts", "proxy/invoice_file", "proxy/page/staff_ask", "proxy/page/staff_models",
+    "proxy/staff_acts", "proxy/invoice_file", "proxy/page/staff_ask", "proxy/page/staff_forms",
+    "proxy/page/staff_models",
 )  # fmt: skip
 NEVER_ON_THE_PAGE = ("is not an exact amount",)
 

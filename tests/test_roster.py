@@ -54,6 +54,18 @@ def test_the_exports_of_universities_are_read_whatever_they_are_written_in(
     )
 
 
+@pytest.mark.parametrize(
+    ("written", "budget_pico"),
+    [("2,50", 25 * 10**11), ("2.50", 25 * 10**11), ("5", 5 * 10**12), ("1,000", None)],
+)
+def test_a_budget_is_read_with_a_decimal_comma_and_nothing_is_guessed(
+    written: str, budget_pico: int | None
+) -> None:
+    (entry,) = read(f"username;budget\nada;{written}\n").entries
+    assert entry.budget_pico == budget_pico
+    assert (entry.refused is None) is (budget_pico is not None)
+
+
 def test_it_is_told_as_what_a_list_was_read_and_which_columns_were_not() -> None:
     roster = read_roster(OPAL.encode("latin-1"))
     assert (roster.encoding, roster.ignored_columns) == (
@@ -104,7 +116,7 @@ esc\x1b[31m,A,d@x.de,1
 ok1,\u202egnirts,e@x.de,1
 ok2,A,not an address,1
 ok3,A,f@x.de,-1
-ok4,A,g@x.de,"5,00"
+ok4,A,g@x.de,"5,000"
 ok5,A,h@x.de,1e3
 ada,A,i@x.de
 ada,A,j@x.de,1,more

@@ -281,6 +281,39 @@ def test_limits_change_where_something_was_said(course: RunningProxy, frizzle: D
     assert lifted.per_minute_limit == 5
 
 
+def test_limits_that_do_not_say_what_is_meant_change_nothing_and_leave_no_trail(
+    course: RunningProxy, frizzle: Desk
+) -> None:
+    one = course.add_account("vague").account
+    name = "gpt-4o-2024-11-20"
+    do(frizzle, "limit", one.id, which_models="these", model=[name])
+    for fields, sentence in (
+        ({"which_models": "these"}, "tick one at least"),
+        ({"which_models": "", "model": [name]}, "choose 'only these' as well"),
+        ({"which_models": ""}, "Nothing to change was stated of the limits"),
+    ):
+        assert do(frizzle, "limit", one.id, **fields) == 400
+        assert sentence in told(frizzle)
+    assert account(course, "vague").allowed_models == (name,)
+    trail = office(course, lambda hand: hand.audit(account="vague"))
+    assert [entry.act for entry in trail] == ["limit", "add_account"]
+
+
+def test_a_course_with_only_these_models_has_at_least_one(
+    course: RunningProxy, frizzle: Desk
+) -> None:
+    name = "gpt-4o-2024-11-20"
+    office(course, lambda hand: hand.set_course(default_models=name))
+    frizzle.get("/staff/course")
+    was = dict(re.findall(r'name="(was\.\w+)" value="([^"]*)"', frizzle.text))
+    form = {**was, **{field.removeprefix("was."): text for field, text in was.items()}}
+    assert frizzle.post("/staff/course", **form, which_models="these").status_code == 400
+    assert "tick one at least" in told(frizzle)
+    assert office(course, lambda hand: hand.course()).default_models == (name,)
+    frizzle.post("/staff/course", **form, which_models="all", model=[name])
+    assert office(course, lambda hand: hand.course()).default_models is None
+
+
 def test_a_disabled_key_is_refused_and_an_enabled_one_works(
     course: RunningProxy, frizzle: Desk
 ) -> None:
@@ -546,6 +579,17 @@ def test_a_model_is_added_offered_and_retired(course: RunningProxy, frizzle: Des
     assert "gpt-4o-mini-2024-07-18" in row
 
 
+def test_a_german_teacher_writes_a_price_with_a_comma(course: RunningProxy, ruhle: Desk) -> None:
+    ruhle.get("/staff/models/row", model="gpt-4o-mini")
+    was = dict(re.findall(r'name="(was\.\w+)" value="([^"]*)"', ruhle.text))
+    now = {field.removeprefix("was."): text for field, text in was.items()}
+    name = "gpt-4o-mini-2024-07-18"
+    ruhle.post("/staff/models/row", model=name, **was, **{**now, "input_usd": "0,25"})
+    assert "Das Modell wurde geändert." in told(ruhle)
+    (row,) = [one for one in office(course, lambda hand: hand.models()) if one["model"] == name]
+    assert row["input_usd"] == "0.25"
+
+
 def test_the_course_is_described_and_students_read_it(course: RunningProxy, ruhle: Desk) -> None:
     ruhle.get("/staff/course")
     was = dict(re.findall(r'name="(was\.\w+)" value="([^"]*)"', ruhle.text))
@@ -560,7 +604,7 @@ def test_the_course_is_described_and_students_read_it(course: RunningProxy, ruhl
     form |= {"begins": "2027-02-01", "ends": "2027-01-01"}
     refused = ruhle.post("/staff/course", **was, **form)
     assert refused.status_code == 400
-    assert "Kein Tag liegt ab 2027-02-01" in told(ruhle)
+    assert "Zwischen 2027-02-01 und 2027-01-01 liegt kein Tag" in told(ruhle)
     office(course, lambda hand: hand.set_course(cap_usd="", name="", contact=""))
 
 

@@ -143,6 +143,8 @@ class AccountActs(Acts):
         """Say what accounts may do beside their budgets; see ``words.limits``."""
         act = partial(accounts.set_limits, limits=limits)
         stated = {field: value for field, value in asdict(limits).items() if value is not None}
+        if not stated:
+            raise ValueError("Nothing to change was stated of the limits.")
         return await self._each(names, "limit", act, **stated)
 
     async def reset_passwords(self, names: Sequence[str]) -> list[Done]:

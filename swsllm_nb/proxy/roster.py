@@ -35,6 +35,7 @@ _COLUMNS: Final[Mapping[str, str]] = {
     for heading in headings.split()
 }
 _DELIMITERS: Final = ",;\t"
+_DECIMAL_COMMA = re.compile(r"\d+,\d{1,2}", re.ASCII)
 _SEPARATOR_LINE = re.compile(r"sep=.\r?\n", re.IGNORECASE)
 
 
@@ -186,7 +187,12 @@ def _entry(
             words.line_of_text(full, "a full name"), words.usable_email(cells.get("email", ""))
         )
         budget = cells.get("budget")
-        budget_pico = words.budget_pico(budget) if budget else None
+        budget_pico = words.budget_pico(_dollars(budget)) if budget else None
     except ValueError as error:
         return RosterEntry(line, shown, Person(), refused=str(error))
     return RosterEntry(line, usable, person, budget_pico)
+
+
+def _dollars(text: str) -> str:
+    """German spreadsheets write 2,50; of 1,000 nobody knows which it is, and it is refused."""
+    return text.replace(",", ".") if _DECIMAL_COMMA.fullmatch(text) else text

@@ -8,6 +8,7 @@ from swsllm_nb.proxy import words
 from swsllm_nb.proxy.office import Done, Office
 from swsllm_nb.proxy.page import staff_questions as questions
 from swsllm_nb.proxy.page.staff_desk import amount, office_of, said
+from swsllm_nb.proxy.page.staff_forms import chosen_models
 from swsllm_nb.proxy.page.staff_list import found_names
 from swsllm_nb.proxy.page.tables import Asked
 from swsllm_nb.proxy.page.visit import Response, Visit
@@ -27,7 +28,7 @@ async def _limit(office: Office, names: Sequence[str], form: _Words) -> list[Don
     limits = words.limits(
         in_flight=_count(form["in_flight"]),
         per_minute=_count(form["per_minute"]),
-        models={"all": "", "these": form["models"]}.get(form["which_models"]),
+        models=chosen_models(form["which_models"], form["models"]),
         begins="" if form["no_begin"] else form["begins"] or None,
         ends="" if form["no_end"] else form["ends"] or None,
     )

@@ -7,7 +7,7 @@ from swsllm_nb.money import usd_text
 from swsllm_nb.proxy.audit import Entry
 from swsllm_nb.proxy.course import Course
 from swsllm_nb.proxy.page.staff_desk import amount, details_of, office_of, said, sheet_answer
-from swsllm_nb.proxy.page.staff_forms import changed_fields
+from swsllm_nb.proxy.page.staff_forms import changed_fields, chosen_models
 from swsllm_nb.proxy.page.visit import Response, Visit
 from swsllm_nb.proxy.sheets import Cell
 
@@ -25,18 +25,25 @@ async def course_page(visit: Visit) -> Response:
     if visit.request.method != "POST":
         return await _form(visit, {})
     changes = changed_fields(visit, _FIELDS)
-    models = ",".join(visit.fields("model")) if visit.field("which_models") == "these" else ""
-    if models != visit.field("was.default_models"):
-        changes["default_models"] = models
     for name in changes.keys() & {"default_budget_usd", "cap_usd"}:
         changes[name] = amount(visit, name)
-    if not changes:
-        return visit.redirect("/staff/course", visit.say("Nothing was changed."))
     try:
+        changes |= _changed_models(visit)
+        if not changes:
+            return visit.redirect("/staff/course", visit.say("Nothing was changed."))
         await office_of(visit).set_course(**changes)
     except ValueError as error:
         return await _form(visit, changes, said(visit, error))
     return visit.redirect("/staff/course", visit.say("The course was changed."))
+
+
+def _changed_models(visit: Visit) -> dict[str, str]:
+    """Raises ValueError where it cannot be told which models are meant."""
+    which, ticked = visit.field("which_models"), ",".join(visit.fields("model"))
+    was = visit.field("was.default_models")
+    # Those that held before are ticked in the form.
+    models = chosen_models(which, "" if which == "all" and was else ticked)
+    return {} if models in (None, was) else {"default_models": models or ""}
 
 
 async def _form(visit: Visit, typed: dict[str, str], trouble: str | None = None) -> Response:

@@ -8,7 +8,7 @@ from swsllm_nb.catalogue import Row, overlaid
 from swsllm_nb.proxy.course import model_rows
 from swsllm_nb.proxy.models import listed_models, row_named
 from swsllm_nb.proxy.offer import utc_today
-from swsllm_nb.proxy.page.staff_desk import office_of, said
+from swsllm_nb.proxy.page.staff_desk import in_dollars, office_of, said
 from swsllm_nb.proxy.page.staff_forms import changed_fields
 from swsllm_nb.proxy.page.visit import Response, Visit
 
@@ -38,7 +38,7 @@ async def row_page(visit: Visit) -> Response:
     if typed.keys() & set(_PRICE) and visit.field("valid_from"):
         typed["valid_from"] = visit.field("valid_from")
     try:
-        await office_of(visit).set_model(name, **_read(typed))
+        await office_of(visit).set_model(name, **_read(visit, typed))
     except ValueError as error:
         return await _form(visit, name, typed, said(visit, error))
     return visit.redirect(_address(name), visit.say("The model was changed."))
@@ -64,7 +64,7 @@ async def add_page(visit: Visit) -> Response:
             model_id,
             like=visit.field("like") or None,
             enabled=bool(visit.field("enabled")),
-            **_read(typed),
+            **_read(visit, typed),
         )
     except ValueError as error:
         return await _add_form(visit, said(visit, error))
@@ -114,7 +114,7 @@ def _as_text(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def _read(typed: Mapping[str, str]) -> dict[str, Any]:
+def _read(visit: Visit, typed: Mapping[str, str]) -> dict[str, Any]:
     """Fields of a form as the catalogue writes them; an empty one is none."""
     read: dict[str, Any] = {}
     for field, text in typed.items():
@@ -124,6 +124,8 @@ def _read(typed: Mapping[str, str]) -> dict[str, Any]:
             read[field] = [name for part in text.split(",") if (name := part.strip())]
         elif field in _COUNTS and text:
             read[field] = _count(text)
+        elif field.endswith("_usd"):
+            read[field] = in_dollars(visit, text) or None
         else:
             read[field] = text or None
     return read
