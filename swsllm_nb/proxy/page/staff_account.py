@@ -1,5 +1,6 @@
 """One account as staff see it: how it stands, its ledger, its refusals, and every act on it."""
 
+import asyncio
 import json
 from collections.abc import Mapping
 from functools import partial
@@ -71,7 +72,9 @@ async def ledger_sheet(visit: Visit) -> Response:
     if listed is None:
         return _missing(visit)
     page = await visit.site.store.read(partial(receipts, listed.account.id, limit=_SHEET_ROWS))
-    return sheet_answer(visit, f"ledger-{listed.account.id}", _HEADER, map(_row, page.receipts))
+    return await sheet_answer(
+        visit, f"ledger-{listed.account.id}", _HEADER, map(_row, page.receipts)
+    )
 
 
 async def record(visit: Visit) -> Response:
@@ -80,7 +83,7 @@ async def record(visit: Visit) -> Response:
     if listed is None:
         return _missing(visit)
     kept = await visit.site.store.read(partial(personal_record, listed.account.name))
-    document = json.dumps(kept, ensure_ascii=False, indent=1)
+    document = await asyncio.to_thread(json.dumps, kept, ensure_ascii=False, indent=1)
     return file_answer(visit, f"account-{listed.account.id}.json", document, "application/json")
 
 

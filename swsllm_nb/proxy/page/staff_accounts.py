@@ -24,7 +24,7 @@ async def account_list(visit: Visit) -> Response:
 
 async def account_sheet(visit: Visit) -> Response:
     rows = await found(visit.site.store, Asked.of(visit.query))
-    return sheet_answer(visit, "accounts", _HEADER, map(_row, rows))
+    return await sheet_answer(visit, "accounts", _HEADER, map(_row, rows))
 
 
 async def add_page(visit: Visit) -> Response:

@@ -41,7 +41,7 @@ async def spend_sheet(visit: Visit) -> Response:
          Dollars(one.amount_pico))
         for one in seen.by_model
     )  # fmt: skip
-    return sheet_answer(visit, "spend", header, rows)
+    return await sheet_answer(visit, "spend", header, rows)
 
 
 def _picture(by_model: list[ModelDay]) -> Stacks | None:

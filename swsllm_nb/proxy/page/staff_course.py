@@ -89,7 +89,7 @@ async def trail(visit: Visit) -> Response:
 async def trail_sheet(visit: Visit) -> Response:
     entries = await office_of(visit).audit(limit=_SHEET_ROWS)
     header = ("Time (UTC)", "Who", "Act", "Account", "Details")
-    return sheet_answer(visit, "trail", header, map(_row, entries))
+    return await sheet_answer(visit, "trail", header, map(_row, entries))
 
 
 def _row(entry: Entry) -> tuple[Cell, ...]:

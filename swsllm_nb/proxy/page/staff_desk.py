@@ -1,5 +1,6 @@
 """What staff's pages share: the hand that acts, sentences for people, sheets to take away."""
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -44,12 +45,12 @@ def _detail(name: str, value: Any) -> str:
     return f"{name}: {value}"
 
 
-def sheet_answer(
+async def sheet_answer(
     visit: Visit, name: str, header: Sequence[str], rows: Iterable[Sequence[Cell]]
 ) -> Response:
-    """A table to open in a spreadsheet; ``header`` is English."""
+    """A table to open in a spreadsheet; ``header`` is English. Calls go on while it is written."""
     titles = [visit.say(title) for title in header]
-    document = sheet(titles, rows, visit.language)
+    document = await asyncio.to_thread(sheet, titles, rows, visit.language)
     return file_answer(visit, f"{name}.csv", document, "text/csv; charset=utf-8")
 
 

@@ -61,7 +61,9 @@ async def answer(visit: Visit) -> Response:
             report=report, lines=_told(visit, report),
         )  # fmt: skip
     if sending:
-        return sheet_answer(visit, "roster", _HEADER, (_row(visit, line) for line in report.lines))
+        return await sheet_answer(
+            visit, "roster", _HEADER, (_row(visit, line) for line in report.lines)
+        )
     return visit.page("staff/preview.html", report=report, lines=_told(visit, report), token=token)
 
 
