@@ -426,6 +426,40 @@ def test_guessing_is_stopped_for_one_account_from_one_place_and_nobody_else(
     visiting(tmp_path, act)
 
 
+def test_who_fails_on_purpose_locks_out_no_browser_that_signed_in_before(tmp_path: Path) -> None:
+    async def act(served: Course) -> None:
+        ada, hostile = Visitor(served), Visitor(served)
+        await ada.settle_in("ada", served.password)
+        await ada.get("/")
+        await ada.send("/sign-out")
+        await hostile.get("/sign-in")
+        for number in range(203):
+            await hostile.send("/sign-in", name=f"guess {number}", password="x")
+        for _ in range(7):
+            await hostile.send("/sign-in", name="ada", password="x")
+        assert (await hostile.send("/sign-in", name="ada", password=CHOSEN)).status_code == 429
+        assert (await ada.sign_in("ada", CHOSEN)).status_code == 303
+
+    visiting(tmp_path, act)
+
+
+def test_a_browser_that_signed_in_before_guesses_no_faster_and_under_no_other_name(
+    tmp_path: Path,
+) -> None:
+    async def act(served: Course) -> None:
+        await Office(served.store, SECRET, "a test").add_account("bob", "1")
+        ada = Visitor(served)
+        await ada.settle_in("ada", served.password)
+        await ada.get("/")
+        await ada.send("/sign-out")
+        for name in ("ada", "bob"):
+            await ada.get("/sign-in")
+            tried = [await ada.send("/sign-in", name=name, password="x") for _ in range(8)]
+            assert [answer.status_code for answer in tried] == [403] * 6 + [429] * 2
+
+    visiting(tmp_path, act)
+
+
 def test_the_password_once_more_is_no_way_around_the_throttle(tmp_path: Path) -> None:
     async def act(served: Course) -> None:
         ada = Visitor(served)

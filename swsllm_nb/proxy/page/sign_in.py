@@ -52,7 +52,8 @@ async def check_password(visit: Visit, name: str, password: str) -> Signing:
     The try is counted first, and forgotten when it was right.
     """
     site, area = visit.site, visit.area
-    tried = throttle.subjects(site.secret, f"{area} {name}", visit.client_address)
+    known = visit.is_known_to(name)
+    tried = throttle.subjects(site.secret, f"{area} {name}", visit.client_address, known=known)
     wait_seconds = await site.store.write(partial(throttle.count_try, tried))
     if wait_seconds:
         raise Refused(
@@ -94,7 +95,7 @@ async def sign_in(visit: Visit) -> Response:
     signed_in, token = await _begin(visit, found.id)
     again = kept_form(signed_in, kept) if kept else None
     response = again or signed_in.redirect(back or _home(visit))
-    return visit.sign_in(response, token)
+    return visit.sign_in(response, token, name)
 
 
 def _name(text: str) -> str:
@@ -155,7 +156,7 @@ async def password(visit: Visit) -> Response:
     )
     signed_in, token = await _begin(visit, found.id)
     notice = visit.say("Your new password is set. Other browsers were signed out.")
-    return visit.sign_in(signed_in.redirect(_home(visit), notice), token)
+    return visit.sign_in(signed_in.redirect(_home(visit), notice), token, person.name)
 
 
 def _home(visit: Visit) -> str:

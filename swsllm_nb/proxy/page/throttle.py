@@ -4,7 +4,9 @@ come at once are as many.
 What counts is who was tried from where, then who was tried from anywhere, then where from. The
 first stops guessing at one account; the second, guessing from many addresses; the third, one
 password for many accounts. A class behind one address may make ``free`` mistakes, and then waits
-for seconds only, since ``longest_seconds`` is short there.
+for seconds only, since ``longest_seconds`` is short there. A browser that signed in under a name
+before is counted by itself, so that whoever fails on purpose does not lock it out.
+https://owasp.org/www-community/Slow_Down_Online_Guessing_Attacks_with_Device_Cookies
 """
 
 from collections.abc import Iterable, Sequence
@@ -55,8 +57,15 @@ class Subject:
     rule: _Rule
 
 
-def subjects(secret: Secret, name: str, address: str) -> tuple[Subject, Subject, Subject]:
-    """Who from where, who, and where from. ``name`` says also whether staff or student is meant."""
+def subjects(
+    secret: Secret, name: str, address: str, *, known: bool = False
+) -> tuple[Subject, ...]:
+    """Who from where, who, and where from. ``name`` says also whether staff or student is meant.
+
+    From a browser that is ``known`` to have signed in under the name, only who.
+    """
+    if known:
+        return (Subject(secret.keyed_hash("known", name), _PAIR),)
     return (
         Subject(secret.keyed_hash("pair", f"{address} {name}"), _PAIR),
         Subject(secret.keyed_hash("name", name), _NAME),
@@ -70,8 +79,9 @@ def count_try(tried: Sequence[Subject]) -> Work[int]:
     A try that may not be made counts for nothing, and leaves nothing behind.
     """
     moment = yield from now()
+    places = ", ".join(f"${number}" for number, _ in enumerate(tried, start=1))
     known = yield ask(
-        "SELECT blocked_until FROM sign_in_failures WHERE subject IN ($1, $2, $3)",
+        f"SELECT blocked_until FROM sign_in_failures WHERE subject IN ({places})",
         *(subject.key for subject in tried),
     )
     if wait := _seconds_to_wait(known, moment):
@@ -106,12 +116,14 @@ def _seconds_to_wait(rows: Iterable[Row], moment: str) -> int:
 
 def forgive(tried: Sequence[Subject]) -> Work[None]:
     """The password was right: forget what the account failed, and this one try from the address."""
-    pair, name, address = tried
-    yield ask("DELETE FROM sign_in_failures WHERE subject = $1 OR subject = $2", pair.key, name.key)
-    yield ask(
-        "UPDATE sign_in_failures SET failures = failures - 1, blocked_until = NULL "
-        "WHERE subject = $1 AND failures > 0",
-        address.key,
-    )
+    for subject in tried:
+        if subject.rule is not _ADDRESS:
+            yield ask("DELETE FROM sign_in_failures WHERE subject = $1", subject.key)
+            continue
+        yield ask(
+            "UPDATE sign_in_failures SET failures = failures - 1, blocked_until = NULL "
+            "WHERE subject = $1 AND failures > 0",
+            subject.key,
+        )
     moment = yield from now()
     yield ask("DELETE FROM sign_in_failures WHERE last_at < $1", later(moment, -_FORGOTTEN_SECONDS))

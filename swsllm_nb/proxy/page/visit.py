@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import hmac
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
@@ -24,6 +25,7 @@ __all__ = ["Page", "Response", "Site", "Visit"]
 LANGUAGE_COOKIE: Final = "swsllm-language"
 SESSION_COOKIES: Final[dict[Area, str]] = {"student": "swsllm-session", "staff": "swsllm-staff"}
 FORM_COOKIE: Final = "swsllm-form"
+_KNOWN_COOKIES: Final[dict[Area, str]] = {"student": "swsllm-known", "staff": "swsllm-known-staff"}
 _NOTICE_COOKIE: Final = "swsllm-notice"
 _NOTICE_CHARACTERS: Final = 600
 _YEAR_SECONDS: Final = 365 * 24 * 3600
@@ -178,9 +180,21 @@ class Visit:
             self._set(response, FORM_COOKIE, self.token)
         return response
 
-    def sign_in(self, response: Response, token: str) -> Response:
-        self._set(response, SESSION_COOKIES[self.area], token, path=self._session_path)
+    def sign_in(self, response: Response, token: str, name: str) -> Response:
+        path = self._session_path
+        self._set(response, SESSION_COOKIES[self.area], token, path=path)
+        known = self._known_by(name)
+        self._set(response, _KNOWN_COOKIES[self.area], known, path=path, max_age=_YEAR_SECONDS)
         return response
+
+    def is_known_to(self, name: str) -> bool:
+        """Whether this browser is one that signed in under that name before."""
+        return hmac.compare_digest(
+            (self.cookie(_KNOWN_COOKIES[self.area]) or "").encode(), self._known_by(name).encode()
+        )
+
+    def _known_by(self, name: str) -> str:
+        return self.site.secret.keyed_hash("known browser", f"{self.area} {name}").hex()
 
     def sign_out(self, response: Response) -> Response:
         self._forget(response, SESSION_COOKIES[self.area], path=self._session_path)
