@@ -6,12 +6,12 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from swsllm_nb.money import PICO_PER_USD
-from swsllm_nb.notebook.display import LiveAnswer
 from swsllm_nb.notebook.footnotes import footnote
 from swsllm_nb.notebook.side_by_side import Column, show_table
 from swsllm_nb.wire import Usage
 
 if TYPE_CHECKING:
+    from swsllm_nb.notebook.display import LiveAnswer
     from swsllm_nb.notebook.errors import CallFailed
 
 __all__ = ["Answer", "Answers", "Question", "show_side_by_side"]
@@ -72,7 +72,7 @@ class Answer:
     def __str__(self) -> str:
         return self.text
 
-    def paint(self, live: LiveAnswer) -> None:
+    def paint(self, live: "LiveAnswer") -> None:
         """Shows the whole answer, in the cell that runs now."""
         live.finish(self.text, self.footnote)
         self.hush()
@@ -83,6 +83,8 @@ class Answer:
 
     def _ipython_display_(self) -> None:
         if self._painted_in != [_running_cell()]:
+            from swsllm_nb.notebook.display import LiveAnswer
+
             self.paint(LiveAnswer())
 
 

@@ -1,6 +1,5 @@
 """A course as a notebook sees it: one connection, one client, one call log."""
 
-import asyncio
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,8 @@ from swsllm_nb.notebook.ledger import Ledger, LedgerCall, read_ledger
 from swsllm_nb.notebook.settling import NoLedger, Settler
 
 if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+
     import pandas as pd
 
     from swsllm_nb.notebook.client import AsyncOpenAI, OpenAI, Pulse, RecordingClient
@@ -65,7 +66,7 @@ class Course:
         self._whereabouts = whereabouts
         self._built: tuple[OpenAI, RecordingClient] | None = None
         # One for each event loop: its connections end with the loop that they belong to.
-        self._async_clients: dict[asyncio.AbstractEventLoop | None, AsyncOpenAI] = {}
+        self._async_clients: dict[AbstractEventLoop | None, AsyncOpenAI] = {}
         self._settler = Settler(log, self._ledger_call)
 
     def client(self) -> "OpenAI":
@@ -248,7 +249,9 @@ def connect(base_url: str | None = None, api_key: str | None = None) -> Connecti
     return find_connection(base_url, api_key, environ=os.environ, start_folder=Path.cwd())
 
 
-def _running_loop() -> asyncio.AbstractEventLoop | None:
+def _running_loop() -> "AbstractEventLoop | None":
+    import asyncio
+
     try:
         return asyncio.get_running_loop()
     except RuntimeError:

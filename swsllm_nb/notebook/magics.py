@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast
 from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_var_expand
 from IPython.core.magic_arguments import magic_arguments
 
-from swsllm_nb.notebook import commands
 from swsllm_nb.notebook.answer import Answer, Answers, show_side_by_side
 from swsllm_nb.notebook.cells import cell_transformer
 from swsllm_nb.notebook.desk import Desk
 from swsllm_nb.notebook.errors import CallFailed, Interrupted, LLMError
-from swsllm_nb.notebook.inquiry import answers_of, estimates_of, inquiry_of
 from swsllm_nb.notebook.keys import hides_key, looks_like_key
 from swsllm_nb.notebook.language import say
 from swsllm_nb.notebook.options import Options, checked_name, parse_line, with_manual
@@ -60,6 +58,8 @@ class CourseMagics(Magics):
         variable. The answer appears while it is written, with its cost under it. It is the cell's
         value: ``_``, ``swsllm_nb.last()``, or the variable that ``--out`` names.
         """
+        from swsllm_nb.notebook.inquiry import estimates_of, inquiry_of
+
         self._refuse_key(line)
         parser = getattr(self.ask_cell, "parser")  # noqa: B009  magic_arguments set it
         below = say(
@@ -84,10 +84,13 @@ class CourseMagics(Magics):
     def status_line(self, line: str) -> None:
         """Show where calls go, with which key, and what is left; %llm help lists what else."""
         self._refuse_key(line)
+        from swsllm_nb.notebook import commands
+
         commands.run(self.desk, line)
 
     def _shown_answer(self, inquiry: Any) -> Answer | Answers:
         from swsllm_nb.notebook.display import LiveAnswer
+        from swsllm_nb.notebook.inquiry import answers_of
 
         quiet = inquiry.options.quiet
         live = None if quiet else LiveAnswer()

@@ -78,6 +78,8 @@ def outcome_of(mutation: Mutation, tree: Path) -> tuple[bool, str]:
 def run_tests(tests: Sequence[str], tree: Path) -> tuple[int | None, str]:
     """pytest's exit code and output; None where it took too long."""
     command = [sys.executable, "-m", "pytest", "-x", "-q", "--tb=no", "-p", "no:cacheprovider"]
+    # The project's own options are also those of plugins, which are left out below.
+    command += ["-o", "addopts=--import-mode=importlib"]
     environment = {
         **os.environ,
         "PYTHONPATH": str(tree),
