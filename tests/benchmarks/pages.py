@@ -12,7 +12,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -116,6 +116,9 @@ def reads(rows: int) -> dict[str, Read]:
     }
 
 
+Measure = Callable[[str, Place, int, int], Coroutine[Any, Any, None]]
+
+
 async def timed(store: Store, read: Read) -> list[float]:
     took = []
     for _ in range(ROUNDS):
@@ -142,7 +145,8 @@ async def measure(name: str, place: Place, rows: int, accounts: int) -> None:
         print(f"  ledger check {time.perf_counter() - began:19.1f} s")
 
 
-def main(rows: int = 1_000_000, accounts: int = 1000) -> None:
+def on_both(measure: Measure, rows: int = 1_000_000, accounts: int = 1000) -> None:
+    """Measure on SQLite, then on PostgreSQL where one is installed."""
     with ExitStack() as opened:
         folder = Path(opened.enter_context(tempfile.TemporaryDirectory()))
         asyncio.run(measure("SQLite", Place(folder), rows, accounts))
@@ -156,4 +160,4 @@ def main(rows: int = 1_000_000, accounts: int = 1000) -> None:
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    on_both(measure, *map(int, sys.argv[1:]))

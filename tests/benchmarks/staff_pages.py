@@ -7,12 +7,9 @@ asked for as a signed-in teacher would, without a network. ``computing`` is this
 its own clock, which other programs on the machine do not slow down. The aims: 60 kB and 50 ms.
 """
 
-import asyncio
 import statistics
 import sys
-import tempfile
 import time
-from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,8 +17,7 @@ from typing import Any
 HERE = Path(__file__).parents[1]
 sys.path[:0] = [str(HERE), str(HERE / "benchmarks")]
 
-from pages import fill  # noqa: E402
-from postgres import _programs, database_of_its_own, running_postgres  # noqa: E402
+from pages import fill, on_both  # noqa: E402
 from stores import Place, execute  # noqa: E402
 
 from swsllm_nb.proxy.auth import Secret  # noqa: E402
@@ -95,18 +91,5 @@ async def sign_in(store: Store, secret: Secret) -> None:
     await store.write(partial(sessions.begin, "staff", 1, token_hash, None))
 
 
-def main(rows: int = 1_000_000, accounts: int = 1000) -> None:
-    with ExitStack() as opened:
-        folder = Path(opened.enter_context(tempfile.TemporaryDirectory()))
-        asyncio.run(measure("SQLite", Place(folder), rows, accounts))
-        programs = _programs()
-        if programs is None:
-            print("PostgreSQL: none is installed here")
-            return
-        server = opened.enter_context(running_postgres(programs))
-        url = opened.enter_context(database_of_its_own(server))
-        asyncio.run(measure("PostgreSQL", Place(folder, url), rows, accounts))
-
-
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    on_both(measure, *map(int, sys.argv[1:]))
