@@ -7,10 +7,10 @@ import pytest
 from office import new_account
 from stores import Place, execute
 
+from swsllm_nb.proxy.account_table import found, found_names, page_of
 from swsllm_nb.proxy.invoice import billable
-from swsllm_nb.proxy.page.staff_list import found, found_names, page_of
-from swsllm_nb.proxy.page.tables import Asked
 from swsllm_nb.proxy.store import Store
+from swsllm_nb.proxy.tables import Asked
 
 CALL = """
     INSERT INTO ledger (kind, account_id, at, request_id, state, model, hold_pico, amount_pico,

@@ -4,9 +4,10 @@ import pytest
 from stores import Place, execute, intent, run
 
 from swsllm_nb.proxy import accounts, listing
+from swsllm_nb.proxy.account_table import SORTS, AccountQuery, list_accounts
 from swsllm_nb.proxy.accounts import NewAccount, NewKey
 from swsllm_nb.proxy.ledger import Outcome
-from swsllm_nb.proxy.listing import SORTS, AccountQuery, Listed
+from swsllm_nb.proxy.listing import Listed
 from swsllm_nb.proxy.store import KeyHolder, Store
 
 
@@ -25,7 +26,7 @@ async def spend(store: Store, holder: KeyHolder, number: int, pico: int) -> None
 
 async def names(store: Store, **query: object) -> list[str]:
     asked = AccountQuery(**query)  # type: ignore[arg-type]
-    page = await store.read(lambda: listing.list_accounts(asked))
+    page = await store.read(lambda: list_accounts(asked))
     return [listed.account.name for listed in page.accounts]
 
 
@@ -45,7 +46,7 @@ def test_accounts_are_sorted_by_any_column_and_paged_with_their_number(place: Pl
         assert await names(store) == ["ada", "Bob", "cleo"]
         expected = {
             "budget": "cleo ada Bob", "spend": "cleo ada Bob", "reserved": "ada cleo Bob",
-            "remaining": "cleo ada Bob", "last_call": "cleo ada Bob", "pace": "cleo ada Bob",
+            "remaining": "cleo ada Bob", "pace": "cleo ada Bob",
         }  # fmt: skip
         for sort, order in expected.items():
             assert await names(store, sort=sort) == order.split(), sort
@@ -53,11 +54,15 @@ def test_accounts_are_sorted_by_any_column_and_paged_with_their_number(place: Pl
         for sort in SORTS:
             assert len(await names(store, sort=sort)) == 3
         query = AccountQuery(sort="spend", limit=2, offset=2)
-        page = await store.read(lambda: listing.list_accounts(query))
+        page = await store.read(lambda: list_accounts(query))
         assert ([one.account.name for one in page.accounts], page.total) == (["Bob"], 3)
         beyond = AccountQuery(offset=50)
-        page = await store.read(lambda: listing.list_accounts(beyond))
+        page = await store.read(lambda: list_accounts(beyond))
         assert (page.accounts, page.total) == ([], 3)
+        assert await names(store, sort="last_call") == ["ada", "Bob", "cleo"]
+        never_called_is_last_either_way = ["Bob", "ada", "cleo"]
+        by_last_call = await names(store, sort="last_call", descending=True)
+        assert by_last_call == never_called_is_last_either_way
 
     run(place, act)
 

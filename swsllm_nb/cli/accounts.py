@@ -59,10 +59,10 @@ def account_add(name: str, budget: str | None, place: Place, as_json: bool, **pe
 @json_option
 def account_list(place: Place, as_json: bool, **query: Any) -> None:
     """All accounts with what is granted, spent, held and left."""
-    from swsllm_nb.proxy.listing import AccountQuery, list_accounts
+    from swsllm_nb.proxy.account_table import AccountQuery, list_accounts
     from swsllm_nb.proxy.public import staff_listed
 
-    asked = AccountQuery(limit=_MOST_LISTED, **query)
+    asked = AccountQuery(**query)
 
     async def read(office: "Office") -> list[dict[str, Any]]:
         page = await office.store.read(lambda: list_accounts(asked))

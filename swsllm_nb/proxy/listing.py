@@ -1,8 +1,7 @@
-"""The table of accounts: searched, sorted and paged in the database."""
+"""Accounts with how they stand: status, pace and last call, as the database tells them."""
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
@@ -12,14 +11,9 @@ from swsllm_nb.proxy.work import Row, Work, ask
 
 __all__ = [
     "PACE_DAYS",
-    "SORTS",
     "STATUSES",
-    "AccountPage",
-    "AccountQuery",
     "Listed",
-    "list_accounts",
     "listed_account",
-    "listed_accounts",
     "listed_of_row",
     "listed_rows",
     "pace_since",
@@ -33,42 +27,6 @@ Status = Literal["active", "low", "used up", "not yet", "ended", "disabled", "de
 STATUSES: Final = ("active", "low", "used up", "not yet", "ended", "disabled", "deleted")
 """How an account stands: ``low`` has at most a tenth of its budget left, ``not yet`` and ``ended``
 are outside its dates."""
-
-SORTS: Final = {
-    "name": "lower(name)",
-    "full_name": "lower(full_name)",
-    "budget": "budget_pico",
-    "spend": "spend_pico",
-    "reserved": "reserved_pico",
-    "remaining": "budget_pico - spend_pico - reserved_pico",
-    "last_call": "coalesce(last_call_at, '')",
-    "pace": "pace_pico",
-    "status": "status",
-}
-"""What the table of accounts can be sorted by."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class AccountQuery:
-    """Which accounts, in which order. ``search`` is looked for in name, full name and e-mail.
-
-    Deleted accounts are listed only where ``status`` asks for them.
-    """
-
-    search: str = ""
-    status: str | None = None
-    sort: str = "name"
-    descending: bool = False
-    limit: int = 50
-    offset: int = 0
-
-    def __post_init__(self) -> None:
-        if self.sort not in SORTS:
-            raise ValueError(
-                f"Accounts are not sorted by {self.sort!r}, but by {', '.join(SORTS)}."
-            )
-        if self.status is not None and self.status not in STATUSES:
-            raise ValueError(f"No account is {self.status!r}; one is {', '.join(STATUSES)}.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,55 +58,10 @@ class Listed:
         return max(0, self.account.remaining_pico) // self.pace_pico
 
 
-@dataclass(frozen=True)
-class AccountPage:
-    """Some of the accounts that were asked for, and how many there are."""
-
-    accounts: list[Listed]
-    total: int
-
-
-def list_accounts(query: AccountQuery) -> Work[AccountPage]:
-    """A page of the table of accounts."""
-    order = f"ORDER BY {SORTS[query.sort]} {'DESC' if query.descending else 'ASC'}, id"
-    page = f"{order} LIMIT $6 OFFSET $7"
-    # What is asked about each account is asked about those of the page alone, where that can be.
-    of_page = query.sort not in _DEAR_SORTS
-    chosen, outer = (f"{_CHOSEN} {page}", order) if of_page else (_CHOSEN, page)
-    rows = yield from listed_rows(
-        chosen, f"SELECT *, (SELECT count(*) FROM standing {_CHOSEN}) AS total FROM listed {outer}",
-        _pattern(query.search), query.status, query.limit, query.offset, few=of_page,
-    )  # fmt: skip
-    if query.offset and not rows:
-        first = yield from list_accounts(replace(query, limit=1, offset=0))
-        return AccountPage([], first.total)
-    return AccountPage([listed_of_row(row) for row in rows], rows[0]["total"] if rows else 0)
-
-
-_DEAR_SORTS: Final = ("last_call", "pace")
-_CHOSEN: Final = r"""
-    WHERE status = coalesce(CAST($5 AS TEXT), status)
-      AND (status <> 'deleted' OR CAST($5 AS TEXT) = 'deleted')
-      AND (lower(name) LIKE lower($4) ESCAPE '\' OR lower(full_name) LIKE lower($4) ESCAPE '\'
-           OR lower(email) LIKE lower($4) ESCAPE '\')
-"""
-
-
-def _pattern(search: str) -> str:
-    literal = re.sub(r"([%_\\])", r"\\\1", search)
-    return f"%{literal}%"
-
-
 def listed_account(name: str) -> Work[Listed | None]:
     """The account of that name, also a deleted one."""
     rows = yield from listed_rows("WHERE name = $4", "SELECT * FROM listed", name, few=True)
     return listed_of_row(rows[0]) if rows else None
-
-
-def listed_accounts() -> Work[list[Listed]]:
-    """Every account that was not deleted."""
-    rows = yield from listed_rows("WHERE status <> 'deleted'", "SELECT * FROM listed")
-    return [listed_of_row(row) for row in rows]
 
 
 def listed_rows(

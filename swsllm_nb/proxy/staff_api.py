@@ -15,11 +15,12 @@ from starlette.routing import Route
 
 from swsllm_nb.proxy import books
 from swsllm_nb.proxy.access import bearer_key
+from swsllm_nb.proxy.account_table import AccountQuery, list_accounts
 from swsllm_nb.proxy.accounts import named
 from swsllm_nb.proxy.asgi import read_body
 from swsllm_nb.proxy.auth import Secret
 from swsllm_nb.proxy.errors import BadRequest, Unauthenticated
-from swsllm_nb.proxy.listing import AccountQuery, list_accounts, listed_account
+from swsllm_nb.proxy.listing import listed_account
 from swsllm_nb.proxy.office import Office
 from swsllm_nb.proxy.overview import course_overview
 from swsllm_nb.proxy.personal import personal_record

@@ -25,7 +25,7 @@ from postgres import _programs, database_of_its_own, running_postgres  # noqa: E
 from stores import Place, execute  # noqa: E402
 
 from swsllm_nb.proxy import books, listing, overview, receipts, refused  # noqa: E402
-from swsllm_nb.proxy.listing import AccountQuery  # noqa: E402
+from swsllm_nb.proxy.account_table import AccountQuery, list_accounts  # noqa: E402
 from swsllm_nb.proxy.receipts import Wanted  # noqa: E402
 from swsllm_nb.proxy.store import Store  # noqa: E402
 from swsllm_nb.proxy.work import Work  # noqa: E402
@@ -96,13 +96,13 @@ def reads(rows: int) -> dict[str, Read]:
     middle = rows // 2
     return {
         **{
-            f"accounts by {sort}": lambda sort=sort: listing.list_accounts(  # type: ignore[misc]
-                AccountQuery(sort=sort, descending=True)
+            f"accounts by {sort}": lambda sort=sort: list_accounts(  # type: ignore[misc]
+                AccountQuery(sort=sort, descending=True, limit=50)
             )
             for sort in ("name", "spend", "last_call", "pace", "status")
         },
-        "accounts, searched": lambda: listing.list_accounts(AccountQuery(search="number 77")),
-        "accounts, last page": lambda: listing.list_accounts(AccountQuery(offset=950)),
+        "accounts, searched": lambda: list_accounts(AccountQuery(search="number 77")),
+        "accounts, last page": lambda: list_accounts(AccountQuery(offset=950, limit=50)),
         "one account": lambda: listing.listed_account("student7"),
         "the class": overview.course_overview,
         "receipts, newest": lambda: receipts.receipts(7),

@@ -2,12 +2,12 @@
 
 from typing import Final
 
+from swsllm_nb.proxy.account_table import found, page_of
 from swsllm_nb.proxy.listing import STATUSES, Listed
 from swsllm_nb.proxy.page.staff_desk import amount, office_of, said, sheet_answer
-from swsllm_nb.proxy.page.staff_list import found, page_of
-from swsllm_nb.proxy.page.tables import Asked
 from swsllm_nb.proxy.page.visit import Response, Visit
 from swsllm_nb.proxy.sheets import Cell, Dollars
+from swsllm_nb.proxy.tables import Asked
 
 __all__ = ["account_list", "account_sheet", "add_page"]
 

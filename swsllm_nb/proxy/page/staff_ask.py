@@ -5,13 +5,13 @@ from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
 from swsllm_nb.proxy import words
+from swsllm_nb.proxy.account_table import found_names
 from swsllm_nb.proxy.office import Done, Office
 from swsllm_nb.proxy.page import staff_questions as questions
 from swsllm_nb.proxy.page.staff_desk import amount, office_of, said
 from swsllm_nb.proxy.page.staff_forms import chosen_models
-from swsllm_nb.proxy.page.staff_list import found_names
-from swsllm_nb.proxy.page.tables import Asked
 from swsllm_nb.proxy.page.visit import Response, Visit
+from swsllm_nb.proxy.tables import Asked
 
 __all__ = ["answer", "ask"]
 

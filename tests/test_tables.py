@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from swsllm_nb.proxy.page.tables import Asked, Column, Table
+from swsllm_nb.proxy.tables import Asked, Column, Table
 
 
 @dataclass(frozen=True)
