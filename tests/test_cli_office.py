@@ -259,9 +259,13 @@ def test_all_that_is_kept_of_one_student_is_told_and_no_secret(course: Prompt) -
     record = json.loads(course.run("account", "export", "ada").stdout)
     assert record["account"]["email"] == "a@x.de"
     assert [row["granted_usd"] for row in record["ledger"]] == ["5.00"]
-    assert [act["act"] for act in record["acts"]] == ["add_account"]
+    assert [act["act"] for act in record["acts"]] == ["add_account", "export_record"]
     assert "argon2" not in json.dumps(record)
     assert "no account 'eve'" in course.fault("account", "export", "eve")
+    assert course.told("audit", "--limit", "1")[0]["act"] == "export_record"
+    course.run("usage", "export", "--account", "ada")
+    (entry,) = course.told("audit", "--limit", "1")
+    assert (entry["act"], entry["account"]) == ("export_ledger", "ada")
 
 
 def test_the_class_and_the_invoice_are_told_at_the_prompt(course: Prompt) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -159,6 +160,7 @@ def test_each_act_stands_in_the_trail_with_who_and_whose_and_no_secret(place: Pl
         await office.revoke_staff_keys("jo")
         secrets.append((await office.reset_teacher_password("jo")).password)
         await office.set_teacher_enabled("jo", False)
+        await office.personal_record("ada")
         assert await trail(office) == [
             *(
                 (act, "ada")
@@ -174,6 +176,7 @@ def test_each_act_stands_in_the_trail_with_who_and_whose_and_no_secret(place: Pl
                     "revoke_staff_keys", "reset_teacher_password", "disable_teacher",
                 )
             ),
+            ("export_record", "ada"),
         ]  # fmt: skip
         entries = await office.audit()
         assert {entry.author for entry in entries} == {"prof"}
@@ -184,7 +187,7 @@ def test_each_act_stands_in_the_trail_with_who_and_whose_and_no_secret(place: Pl
         assert details["set_model"] == {"model": "gpt-4o-2024-11-20", "output_usd": "11"}
         everything = repr(entries) + repr(made) + repr(reset)
         assert not [secret for secret in secrets if secret in everything]
-        page = await office.audit(before=entries[3].id, account="ada", limit=2)
+        page = await office.audit(before=entries[4].id, account="ada", limit=2)
         assert [entry.act for entry in page] == ["revoke_keys", "renew_key"]
 
     run(place, act)
@@ -441,6 +444,28 @@ def test_staff_have_passwords_and_keys_of_their_own_which_end_with_them(place: P
         assert [teacher.keys for teacher in await office.teachers()] == [0]
         with pytest.raises(ValueError, match="no member of staff 'eve'"):
             await office.new_staff_key("eve")
+
+    run(place, act)
+
+
+@pytest.mark.parametrize("name", ["the student", "The Proxy", "the  proxy", "swsllm lab"])
+def test_no_colleague_is_called_what_the_trail_calls_others(place: Place, name: str) -> None:
+    async def act(office: Office) -> None:
+        with pytest.raises(ValueError, match="cannot be a colleague's name"):
+            await office.add_teacher(name)
+        assert await office.teachers() == []
+
+    run(place, act)
+
+
+def test_nobody_switches_themselves_off(place: Place) -> None:
+    async def act(office: Office) -> None:
+        await office.add_teacher("prof")
+        with pytest.raises(ValueError, match="cannot switch yourself off"):
+            await office.set_teacher_enabled("prof", False)
+        assert [teacher.enabled for teacher in await office.teachers()] == [True]
+        colleague = replace(office, author="jo")
+        assert not (await colleague.set_teacher_enabled("prof", False)).enabled
 
     run(place, act)
 

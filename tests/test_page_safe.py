@@ -680,6 +680,18 @@ def test_where_keys_are_shown_once_a_form_that_is_sent_again_shows_none(tmp_path
     visiting(tmp_path, act)
 
 
+def test_a_teachers_own_new_password_stands_in_the_trail(tmp_path: Path) -> None:
+    async def act(served: Course) -> None:
+        password, staff = await teacher(served), Visitor(served)
+        await staff.settle_in("lehr", password, "/staff")
+        await staff.get("/staff/trail")
+        assert re.search(r"<td>lehr</td><td>\s*own password chosen", staff.page)
+        assert CHOSEN not in staff.page
+        assert (await Visitor(served).sign_in("lehr", CHOSEN, "/staff")).status_code == 303
+
+    visiting(tmp_path, act)
+
+
 def test_what_no_database_takes_is_refused_in_a_sentence(tmp_path: Path) -> None:
     async def act(served: Course) -> None:
         password, staff = await teacher(served), Visitor(served)

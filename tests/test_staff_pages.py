@@ -619,6 +619,27 @@ def test_every_act_stands_in_the_trail_with_who_did_it(course: RunningProxy, fri
     assert "traced reason" in told(frizzle)
 
 
+def test_whatever_is_taken_away_as_a_file_stands_in_the_trail(
+    course: RunningProxy, frizzle: Desk
+) -> None:
+    one = course.add_account("taken", "1.00").account
+    acts = {
+        "/staff/accounts.csv": "export_accounts",
+        f"/staff/accounts/{one.id}/ledger.csv": "export_ledger",
+        f"/staff/accounts/{one.id}/record.json": "export_record",
+        "/staff/trail.csv": "export_trail",
+        "/staff/spend.csv": None,  # names nobody
+    }
+    files = {page.path for page in staff_pages() if "." in page.path}
+    assert {path.replace(f"/{one.id}/", "/{number}/") for path in acts} == files
+    for path, act in acts.items():
+        (before,) = office(course, lambda hand: hand.audit(limit=1))
+        assert frizzle.get(path).status_code == 200
+        entries = office(course, lambda hand: hand.audit(limit=5))
+        new = [(entry.act, entry.author) for entry in entries if entry.id > before.id]
+        assert new == ([(act, "Ms Frizzle")] if act else [])
+
+
 @pytest.mark.parametrize(
     ("billed", "verdict"),
     [
@@ -659,7 +680,8 @@ def test_a_colleague_is_added_with_a_password_shown_once_and_nobody_locks_themse
     (password,) = PASSWORDS.findall(told(frizzle))
     assert frizzle.post("/staff/team/answer", token=token).status_code == 409
     assert password not in frizzle.get("/staff/team").text
-    refused = frizzle.post("/staff/team", act="disable", name="Ms Frizzle")
+    frizzle.post("/staff/team", act="disable", name="Ms Frizzle")
+    refused = frizzle.post("/staff/team/answer", token=frizzle.hidden("token"))
     assert refused.status_code == 400
     assert "You cannot switch yourself off" in told(frizzle)
     frizzle.post("/staff/team", act="key", name="Dr Sub")

@@ -85,9 +85,7 @@ def account_export(name: str, place: Place) -> None:
 
     No question and no answer is in it, for these are not kept.
     """
-    from swsllm_nb.proxy.personal import personal_record
-
-    record = place.in_office(lambda office: office.store.read(lambda: personal_record(name)))
+    record = place.in_office(lambda office: office.personal_record(name))
     click.echo(json.dumps(record, indent=2, ensure_ascii=False))
 
 

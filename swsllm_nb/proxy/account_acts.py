@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 from functools import partial
+from typing import Any
 
 from swsllm_nb.money import usd_text
 from swsllm_nb.proxy import accounts, audit, own, words
@@ -13,13 +14,11 @@ from swsllm_nb.proxy.acts import Acts, Credentials, Done
 from swsllm_nb.proxy.audit import note
 from swsllm_nb.proxy.auth import Secret, hash_initial_password, new_key, new_password, shown_prefix
 from swsllm_nb.proxy.course import Course, course
+from swsllm_nb.proxy.personal import personal_record
 from swsllm_nb.proxy.standing import Account
 from swsllm_nb.proxy.work import Work
 
-__all__ = ["STUDENT", "AccountActs", "kept_key", "new_account"]
-
-STUDENT = "the student"
-"""The author of what students do themselves; whose account it is the entry says."""
+__all__ = ["AccountActs", "kept_key", "new_account"]
 
 
 class AccountActs(Acts):
@@ -48,6 +47,12 @@ class AccountActs(Acts):
 
     async def accounts(self) -> list[Account]:
         return await self.store.accounts()
+
+    async def personal_record(self, name: str) -> dict[str, Any]:
+        """All that is kept of one student, to be handed to them; see ``personal``."""
+        account = await self.account(name)
+        await self.note_export("export_record", account.id)
+        return await self.store.read(partial(personal_record, account.name))
 
     async def edit(
         self,

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from swsllm_nb.proxy.audit import note
@@ -66,6 +67,10 @@ class Acts:
             return account
 
         return await self.store.write(noted)
+
+    async def note_export(self, act: str, account_id: int | None = None, **details: Any) -> None:
+        """What is taken away as a file stands in the trail before it is read."""
+        await self.store.write(partial(note, self.author, act, account_id, **details))
 
     async def _each(
         self, names: Sequence[str], act: str, work: Callable[[str], Work[Account]], **details: Any

@@ -23,7 +23,6 @@ from swsllm_nb.proxy.errors import BadRequest, Unauthenticated
 from swsllm_nb.proxy.listing import listed_account
 from swsllm_nb.proxy.office import Office
 from swsllm_nb.proxy.overview import course_overview
-from swsllm_nb.proxy.personal import personal_record
 from swsllm_nb.proxy.public import in_usd, staff_listed, staff_overview
 from swsllm_nb.proxy.refused import refusals_of
 from swsllm_nb.proxy.staff_orders import ORDERS, Order, order_of
@@ -101,7 +100,7 @@ async def _overview(asked: _Asked) -> Any:
 
 
 async def _personal(asked: _Asked) -> Any:
-    return await asked.read(partial(personal_record, asked.account()))
+    return await asked.office.personal_record(asked.account())
 
 
 async def _course(asked: _Asked) -> Any:

@@ -7,6 +7,7 @@ from unicodedata import normalize
 
 from swsllm_nb.money import pico_from_usd
 from swsllm_nb.proxy.accounts import DELETED, Limits
+from swsllm_nb.proxy.audit import NOBODYS_NAMES
 
 __all__ = [
     "LANGUAGES",
@@ -20,6 +21,7 @@ __all__ = [
     "line_of_text",
     "reason_of",
     "retention_days",
+    "teachers_name",
     "usable_email",
     "usable_name",
     "yes",
@@ -36,7 +38,7 @@ LANGUAGES: Final = ("de", "en")
 
 
 def usable_name(name: str) -> str:
-    """The name of an account or of a member of staff."""
+    """The name of an account."""
     # The same letters can be written in two ways, which look alike in every list.
     name = normalize("NFC", name)
     if not name or len(name) > _NAME_CHARACTERS or not name.isprintable() or name != name.strip():
@@ -46,6 +48,17 @@ def usable_name(name: str) -> str:
         )
     if name.startswith(DELETED):
         raise ValueError(f"Names that begin with {DELETED!r} are those of deleted accounts.")
+    return name
+
+
+def teachers_name(name: str) -> str:
+    """The name of a member of staff, under which their acts stand in ledger and trail."""
+    name = usable_name(name)
+    if " ".join(name.casefold().split()) in NOBODYS_NAMES:
+        raise ValueError(
+            f"{name!r} cannot be a colleague's name: in the ledger and the trail it is somebody "
+            "else's. Take another."
+        )
     return name
 
 

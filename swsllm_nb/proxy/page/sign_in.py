@@ -7,7 +7,8 @@ from functools import partial
 from typing import Final
 from unicodedata import normalize
 
-from swsllm_nb.proxy import own, teaching
+from swsllm_nb.proxy import own
+from swsllm_nb.proxy.office import Office
 from swsllm_nb.proxy.page import sessions, throttle
 from swsllm_nb.proxy.page.address import inside
 from swsllm_nb.proxy.page.again import kept_form
@@ -18,7 +19,6 @@ from swsllm_nb.proxy.page.visit import SESSION_COOKIES, Page, Response, Visit
 from swsllm_nb.proxy.page.words import language_named
 
 _LONGEST: Final = 1000
-_SET_PASSWORD: Final = {"student": own.set_password, "staff": teaching.set_teacher_password}
 
 __all__ = ["Refused", "check_password", "sign_in_pages"]
 
@@ -151,9 +151,12 @@ async def password(visit: Visit) -> Response:
     except Refused as refused:
         return visit.page("password.html", refused.status, person=person, trouble=refused.sentence)
     password_hash = await visit.site.passwords.hash(new)
-    await visit.site.store.write(
-        partial(_SET_PASSWORD[visit.area], found.id, password_hash, initial=False)
-    )
+    if visit.area == "staff":
+        office = Office(visit.site.store, visit.site.secret, person.name)
+        await office.choose_password(found.id, password_hash)
+    else:
+        set_own = partial(own.set_password, found.id, password_hash, initial=False)
+        await visit.site.store.write(set_own)
     signed_in, token = await _begin(visit, found.id)
     notice = visit.say("Your new password is set. Other browsers were signed out.")
     return visit.sign_in(signed_in.redirect(_home(visit), notice), token, person.name)

@@ -87,6 +87,7 @@ async def trail(visit: Visit) -> Response:
 
 
 async def trail_sheet(visit: Visit) -> Response:
+    await office_of(visit).note_export("export_trail")
     entries = await office_of(visit).audit(limit=_SHEET_ROWS)
     header = ("Time (UTC)", "Who", "Act", "Account", "Details")
     return await sheet_answer(visit, "trail", header, map(_row, entries))
