@@ -4,6 +4,8 @@ import csv
 import io
 import json
 import os
+import re
+import sqlite3
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -253,6 +255,22 @@ def test_accounts_are_searched_sorted_and_told_with_how_they_stand(course: Promp
     assert "not sorted by" in course.fault("account", "list", "--sort", "colour")
     assert "No account is" in course.fault("account", "list", "--status", "tired")
     assert course.run("account", "list", "--status", "ended").stdout == ""
+
+
+def test_what_was_refused_to_an_account_is_shown_with_it(course: Prompt) -> None:
+    assert "Refused" not in course.run("account", "show", "ada").stdout
+    with sqlite3.connect(course.folder / "swsllm.sqlite3") as connection:
+        connection.execute(
+            "INSERT INTO refusals VALUES (1, '2026-11-23T09', 'insufficient_quota', 'gpt-4o', 3, "
+            "'2026-11-23T09:30:00Z')"
+        )
+    connection.close()
+    (refused,) = course.told("account", "show", "ada")["refusals"]
+    assert (refused["code"], refused["model"], refused["refusals"]) == (
+        "insufficient_quota", "gpt-4o", 3,
+    )  # fmt: skip
+    shown = course.run("account", "show", "ada").stdout
+    assert re.search(r"Refused:\nhour +code .*\n2026-11-23T09 +insufficient_quota", shown)
 
 
 def test_all_that_is_kept_of_one_student_is_told_and_no_secret(course: Prompt) -> None:

@@ -4,12 +4,22 @@ from dataclasses import asdict
 from typing import Any
 
 from swsllm_nb.money import usd_text
-from swsllm_nb.proxy.course import Course
-from swsllm_nb.proxy.listing import Listed
+from swsllm_nb.proxy.accounts import named
+from swsllm_nb.proxy.course import Course, course
+from swsllm_nb.proxy.listing import Listed, listed_account
 from swsllm_nb.proxy.overview import CourseOverview
+from swsllm_nb.proxy.refused import refusals_of
 from swsllm_nb.proxy.standing import Account
+from swsllm_nb.proxy.work import Work
 
-__all__ = ["in_usd", "public_account", "staff_account", "staff_listed", "staff_overview"]
+__all__ = [
+    "in_usd",
+    "public_account",
+    "staff_account",
+    "staff_detail",
+    "staff_listed",
+    "staff_overview",
+]
 
 
 def public_account(account: Account, course: Course | None) -> dict[str, Any]:
@@ -47,6 +57,19 @@ def staff_listed(listed: Listed, course: Course | None) -> dict[str, Any]:
     judged = in_usd(listed)
     del judged["account"]
     return {**staff_account(listed.account, course), **judged, "days_left": listed.days_left}
+
+
+def staff_detail(name: str) -> Work[dict[str, Any]]:
+    """All that staff see of one account, and what was refused to it, the newest hours first.
+
+    Raises ValueError, in a sentence, where there is no such account.
+    """
+    account = yield from named(name)
+    listed = yield from listed_account(name)
+    assert listed is not None, "it was found in the same state of the database"
+    refusals = yield from refusals_of(account.id)
+    told = staff_listed(listed, (yield from course()))
+    return {**told, "refusals": [asdict(one) for one in refusals]}
 
 
 def staff_overview(seen: CourseOverview) -> dict[str, Any]:
