@@ -270,7 +270,7 @@ def test_what_was_refused_to_an_account_is_shown_with_it(course: Prompt) -> None
         "insufficient_quota", "gpt-4o", 3,
     )  # fmt: skip
     shown = course.run("account", "show", "ada").stdout
-    assert re.search(r"Refused:\nhour +code .*\n2026-11-23T09 +insufficient_quota", shown)
+    assert re.search(r"Refused:\n *hour +code .*\n2026-11-23T09 +insufficient_quota", shown)
 
 
 def test_all_that_is_kept_of_one_student_is_told_and_no_secret(course: Prompt) -> None:
