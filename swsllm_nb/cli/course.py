@@ -47,7 +47,10 @@ def course_show(place: Place, as_json: bool) -> None:
 @click.option("--default-budget", "default_budget_usd", help="Dollars of a new account.")
 @click.option("--models", "default_models", help="Of a new account, parted by commas.")
 @click.option("--cap", "cap_usd", help="Dollars that all accounts together may spend.")
-@click.option("--retention-days", help="For how long calls are kept one by one.")
+@click.option(
+    "--retention-days",
+    help="For how long calls are kept one by one; what staff did is always kept.",
+)
 @click.option("--keys-shown-once", help="yes: keep no key, so that none can be shown again; or no.")
 @place_options
 @json_option

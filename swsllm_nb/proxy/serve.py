@@ -120,8 +120,7 @@ async def proxy_server(
     A server that is told to stop lets running calls finish for ``grace_seconds``. ``log_to`` gets a
     line per call; ``metrics`` are served on their own socket.
     """
-    refused = Refused()
-    log = CallLog(log_to, refused.count, *([metrics.count] if metrics else ()))
+    log = CallLog(log_to, (refused := Refused()).count, *([metrics.count] if metrics else ()))
     upstreams = _upstreams(settings)
     offer = Offer(ages=PRACTICE not in settings.upstreams)
     read_rows = partial(store.read, model_rows)
@@ -137,8 +136,8 @@ async def proxy_server(
         log=log,
     )
     sockets = [listening, *([metrics.listening] if metrics else [])]
-    app = metrics.beside(app) if metrics else app
-    server = uvicorn.Server(_uvicorn_config(app, grace_seconds))
+    served = metrics.beside(app) if metrics else app
+    server = uvicorn.Server(_uvicorn_config(served, grace_seconds))
     # The first call should not wait for the tokenizer to be read, nor the first page.
     warming = asyncio.create_task(asyncio.to_thread(o200k_base))
     following = asyncio.create_task(offer.follow(read_rows))

@@ -12,7 +12,7 @@ import msgspec
 from swsllm_nb.proxy import words
 from swsllm_nb.proxy.errors import BadRequest
 from swsllm_nb.proxy.invoice_file import compared, read_invoice, total
-from swsllm_nb.proxy.models import PRICE_FIELDS, ROW_FIELDS
+from swsllm_nb.proxy.models import LONG_FIELDS, PRICE_FIELDS, ROW_FIELDS
 from swsllm_nb.proxy.office import Done, Office
 from swsllm_nb.proxy.public import in_usd, staff_account
 
@@ -267,7 +267,7 @@ def order_of(kind: type[Some], body: bytes) -> Some:
 
 def _fields(changes: Mapping[str, Any]) -> Mapping[str, Any]:
     """Raises ValueError for what is no field of a model."""
-    known = (*ROW_FIELDS, *PRICE_FIELDS)
+    known = (*ROW_FIELDS, *PRICE_FIELDS, *LONG_FIELDS)
     for field in changes:
         if field not in known:
             raise ValueError(f"{field[:40]!r} is no field of a model: {', '.join(known)}.")
