@@ -49,8 +49,24 @@ def sign_in_pages() -> Sequence[Page]:
 async def check_password(visit: Visit, name: str, password: str) -> Signing:
     """Who has that name and password. Raises Refused, in the same words whatever is wrong.
 
-    The try is counted first, and forgotten when it was right.
+    The try is counted first, and forgotten when it was right. A first password is taken whatever
+    is counted (see ``throttle``).
     """
+    site, area = visit.site, visit.area
+    found = await site.store.read(partial(sessions.signing, area, name))
+    initial_hash = found.initial_hash if found else ""
+    if not await site.passwords.match_initial(password[:_LONGEST], initial_hash) or found is None:
+        found = await _check_throttled(visit, found, name, password)
+    if not found.enabled:
+        raise Refused(visit.say(
+            "This account is switched off. Please ask the teaching staff."
+        ), 403)  # fmt: skip
+    return found
+
+
+async def _check_throttled(
+    visit: Visit, found: Signing | None, name: str, password: str
+) -> Signing:
     site, area = visit.site, visit.area
     known = visit.is_known_to(name)
     tried = throttle.subjects(site.secret, f"{area} {name}", visit.client_address, known=known)
@@ -63,7 +79,6 @@ async def check_password(visit: Visit, name: str, password: str) -> Signing:
             ),
             429,
         )
-    found = await site.store.read(partial(sessions.signing, area, name))
     password_hash = found.password_hash if found else ""
     if not await site.passwords.match(password[:_LONGEST], password_hash) or found is None:
         raise Refused(visit.say(
@@ -71,10 +86,6 @@ async def check_password(visit: Visit, name: str, password: str) -> Signing:
             "teaching staff can give you a new password."
         ), 403)  # fmt: skip
     await site.store.write(partial(throttle.forgive, tried))
-    if not found.enabled:
-        raise Refused(visit.say(
-            "This account is switched off. Please ask the teaching staff."
-        ), 403)  # fmt: skip
     return found
 
 
