@@ -5,17 +5,23 @@ import io
 import json
 import os
 import re
+import signal
 import sqlite3
 import stat
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import click
 import pytest
 from click.testing import CliRunner, Result
+from proxies import clean_environment
 
 from swsllm_nb.cli import commands
+from swsllm_nb.proxy.auth import initial_password_is
 
 ROSTER = "Benutzername;Vorname;Nachname;E-Mail\nada;Ada;King;a@x.de\nbob;=1+1;;b@x.de\n"
 BAD_LINE = "eve;Eve;Öz;nowhere\n"
@@ -140,6 +146,63 @@ def test_no_file_is_left_where_nobody_got_a_password(course: Prompt) -> None:
     fault = course.fault("account", "import", str(roster(course, "no;heading\n")), "-o", str(path))
     assert "names no column of accounts" in fault
     assert not path.exists()
+
+
+def swsllm(course: Prompt, *words: str, **options: Any) -> subprocess.Popen[str]:
+    """A command in a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "swsllm_nb", *words], stderr=subprocess.PIPE, text=True,
+        env=clean_environment(SWSLLM_DATA=str(course.folder)), **options,
+    )  # fmt: skip
+
+
+def class_of(course: Prompt, size: int) -> str:
+    return str(roster(course, "account\n" + "".join(f"s{number}\n" for number in range(size))))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")
+def test_ctrl_c_in_an_import_leaves_no_account_whose_password_nobody_has(course: Prompt) -> None:
+    sheet = course.folder / "passwords.csv"
+    with swsllm(course, "account", "import", class_of(course, 3000), "-o", str(sheet)) as process:
+        while not (sheet.exists() and sheet.stat().st_size):
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=60)
+    assert process.returncode == 1, told
+    assert "Traceback" not in told
+    given = table(sheet.read_text("utf-8"))
+    accounts = {row["account"] for row in course.told("account", "list")} - {"ada", "bob"}
+    assert 0 < len(accounts) < 3000
+    assert {row["account"] for row in given} == accounts
+    with closing(sqlite3.connect(course.folder / "swsllm.sqlite3")) as database:
+        hashes = dict(database.execute("SELECT name, password_hash FROM accounts").fetchall())
+    assert all(initial_password_is(row["password"], hashes[row["account"]]) for row in given[-25:])
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="writes to a disk that is full")
+@pytest.mark.parametrize("more", [[], ["--json"]])
+def test_passwords_that_cannot_be_written_are_said_by_name(course: Prompt, more: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        process = swsllm(course, "account", "import", class_of(course, 30), *more, stdout=full)
+        _, told = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert told.startswith("Error: The passwords of s0, s1, s2")
+    assert "No space left on device" in told
+    assert len(told.splitlines()) == 1
+    told_names = told.strip().partition("swsllm account password ")[2].split()
+    accounts = {row["account"] for row in course.told("account", "list")} - {"ada", "bob"}
+    assert set(told_names) == accounts
+
+
+@pytest.mark.skipif(os.name != "posix", reason="closes a pipe")
+def test_new_passwords_into_a_closed_pipe_are_said_by_name(course: Prompt) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    process = swsllm(course, "account", "password", "--all", stdout=writing)
+    os.close(writing)
+    _, told = process.communicate(timeout=60)
+    assert (process.returncode, len(told.splitlines())) == (1, 1)
+    assert told.endswith("Make new ones: swsllm account password ada bob\n")
 
 
 def test_a_selection_is_named_or_all_and_one_that_cannot_makes_exit_code_1(
