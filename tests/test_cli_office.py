@@ -375,11 +375,15 @@ def test_the_class_and_the_invoice_are_told_at_the_prompt(course: Prompt) -> Non
     text = course.run("course", "overview").stdout
     assert "Near the limit: nobody" in text
     assert "ada" in text
-    days = ("course", "invoice", "--since", "2026-11-01", "--until", "2026-11-30")
+    days = ("ledger", "invoice", "--since", "2026-11-01", "--until", "2026-11-30")
     assert course.told(*days)["agrees"] is None
     assert course.told(*days, "--billed", "0")["agrees"] is True
     wrong = course.told(*days, "--billed", "0.01", exit_code=1)
-    assert (wrong["most_usd"], wrong["agrees"]) == ("0.00", False)
+    assert (wrong["most_usd"], wrong["above_usd"], wrong["agrees"]) == ("0.00", "0.01", False)
+    assert "No day is from 2026-11-01 on" in course.fault(*days[:-1], "2026-10-31")
+    assert "-1 cannot have been billed" in course.fault(*days, "--billed", "-1")
+    for unclear in (days[:2], days[:4], (*days, str(roster(course, "")))):
+        assert course.run(*unclear).exit_code == 2
 
 
 def test_a_course_on_postgresql_has_the_same_words(

@@ -178,6 +178,15 @@ def test_the_class_and_one_students_data_are_read_without_a_question_or_a_secret
         assert "hash" not in str(personal)
         held_against = await script.act("compare_invoice", csv="2026-11-02,0.25")
         assert held_against["total"]["billed_usd"] == "0.25"
+        days = {"since": "2026-11-01", "until": "2026-11-30"}
+        told = await script.act("compare_invoice", **days, billed_usd="0.25")
+        assert (told["above_usd"], told["agrees"]) == ("0.25", False)
+        assert (await script.act("compare_invoice", **days))["agrees"] is None
+        backwards = {"since": "2026-11-30", "until": "2026-11-01"}
+        assert "No day is from" in await script.fault("compare_invoice", **backwards)
+        assert "billed" in await script.fault("compare_invoice", **days, billed_usd="-1")
+        for unclear in ({}, {"since": "2026-11-01"}, {**days, "csv": "2026-11-02,0.25"}):
+            assert "State the invoice's file" in await script.fault("compare_invoice", **unclear)
         usage = await script.read("usage", account="ada", limit=1)
         assert usage == {"data": personal["ledger"], "next_cursor": None}
 

@@ -692,6 +692,21 @@ def test_an_invoice_is_held_against_what_was_charged(
     assert verdict in told(frizzle)
 
 
+@pytest.mark.parametrize(
+    ("typed", "sentence"),
+    [
+        ({"since": "2027-02-01", "until": "2027-01-31"}, "liegt kein Tag"),
+        ({"billed": "-1,50"}, "$-1.50 kann nicht berechnet worden sein"),
+        ({"billed": "viel"}, "'viel' ist"),
+    ],
+)
+def test_an_invoice_that_cannot_be_is_refused_in_a_sentence(
+    course: RunningProxy, ruhle: Desk, typed: dict[str, str], sentence: str
+) -> None:
+    assert ruhle.get("/staff/invoice", **typed).status_code == 400
+    assert sentence in told(ruhle)
+
+
 def test_an_invoice_as_a_file_is_compared_day_by_day(course: RunningProxy, ruhle: Desk) -> None:
     ruhle.get("/staff/invoice")
     file = {"invoice": ("costs.csv", b"day,usd\n2001-02-03,1.25\n2001-02-04,0\n", "text/csv")}

@@ -4,8 +4,10 @@ from dataclasses import asdict
 from typing import Any
 
 from swsllm_nb.money import usd_text
+from swsllm_nb.proxy import words
 from swsllm_nb.proxy.accounts import named
 from swsllm_nb.proxy.course import Course, course
+from swsllm_nb.proxy.invoice import billable, verdict
 from swsllm_nb.proxy.listing import Listed, listed_account
 from swsllm_nb.proxy.overview import CourseOverview
 from swsllm_nb.proxy.refused import refusals_of
@@ -17,6 +19,7 @@ __all__ = [
     "public_account",
     "staff_account",
     "staff_detail",
+    "staff_invoice",
     "staff_listed",
     "staff_overview",
 ]
@@ -80,6 +83,27 @@ def staff_overview(seen: CourseOverview) -> dict[str, Any]:
         stuck["account"] = staff_listed(one.listed, None)
         del stuck["listed"]
     return told
+
+
+def staff_invoice(since: str, until: str, billed_usd: str | None) -> Work[dict[str, Any]]:
+    """What calls of some days came to, and whether what was billed for them agrees.
+
+    Raises ValueError, in a sentence, for what are no days or no sum.
+    """
+    first, last = words.days(since, until)
+    billed_pico = None if billed_usd is None else words.billed_pico(billed_usd)
+    sums = yield from billable(first, last)
+    told = None if billed_pico is None else verdict(sums, billed_pico)
+    return {
+        "since": first,
+        "until": last,
+        "charged_usd": usd_text(sums.charged_pico),
+        "least_usd": usd_text(sums.least_pico),
+        "most_usd": usd_text(sums.most_pico),
+        **(in_usd(told) if told else {"billed_usd": None}),
+        "agrees": told and told.agrees,
+        "models": [in_usd(one) for one in sums.models],
+    }
 
 
 def in_usd(told: Any) -> Any:

@@ -12,10 +12,12 @@ from swsllm_nb.proxy.audit import NOBODYS_NAMES
 __all__ = [
     "LANGUAGES",
     "amount_pico",
+    "billed_pico",
     "budget_pico",
     "day",
     "day_begins",
     "day_ends",
+    "days",
     "language",
     "limits",
     "line_of_text",
@@ -89,6 +91,14 @@ def budget_pico(usd: str) -> int:
     return pico
 
 
+def billed_pico(usd: str) -> int:
+    """What an upstream asks for, in pico-dollars."""
+    pico = pico_from_usd(usd)
+    if not 0 <= pico < 2**62:
+        raise ValueError(f"${usd} cannot have been billed: it is negative or far too large.")
+    return pico
+
+
 def amount_pico(usd: str) -> int:
     """What is granted or, below zero, taken back, in pico-dollars."""
     pico = pico_from_usd(usd)
@@ -152,6 +162,14 @@ def limits(
 def day(text: str) -> str:
     """A day such as 2027-02-28, written so."""
     return _date(text).isoformat()
+
+
+def days(since: str, until: str) -> tuple[str, str]:
+    """The first and the last of some days."""
+    first, last = day(since), day(until)
+    if first > last:
+        raise ValueError(f"No day is from {first} on and until {last}.")
+    return first, last
 
 
 def day_begins(text: str) -> str:
