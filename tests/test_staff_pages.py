@@ -609,6 +609,7 @@ def test_long_prompts_and_a_region_are_priced_and_a_colleagues_change_is_not_los
     assert refused.status_code == 400
     assert "A colleague changed the same while you did: prices." in told(frizzle)
     assert 'name="input_usd" value="2.60"' in frizzle.text
+    assert 'name="valid_from" value="2041-01-01"' in frizzle.text
     again = {**late, "was.prices": frizzle.hidden("was.prices")}
     frizzle.post("/staff/models/row", **forms["en"] | day | again)
     assert re.search(r"2041-01-01 to come 2\.60 .* above 50,000 tokens: 5\.00 in", told(frizzle))

@@ -143,7 +143,8 @@ def check_seen(seen: Mapping[str, str], now: Mapping[str, str], wanted: Mapping[
     ]
     if others:
         told = ", ".join(
-            field if field == "prices" else f"{field} ({now[field][:100]})" for field in others
+            field if field == "prices" else f"{field} ({now[field][:100] or '–'})"
+            for field in others
         )
         raise ValueError(
             f"A colleague changed the same while you did: {told}. Nothing was saved. Look at what "
