@@ -341,7 +341,7 @@ def test_models_data_and_snippets_name_this_very_proxy(
     with course_page(browser, site) as tab:
         tab.open("/models-and-prices")
         table = tab.page.locator(".models").inner_text()
-        for text in ("gpt-4o-mini-2024-07-18", "$0.15", "$0.60", "16,384", "2027-01-14"):
+        for text in ("gpt-4o-mini-2024-07-18", "$0.15", "$0.60", "16\u202f384", "2027-01-14"):
             assert text in table
         tab.open("/your-data")
         expect(tab.page.locator("main")).to_contain_text("nothing leaves it")

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from typing import Final
 
 from swsllm_nb.money import PICO_PER_USD
+from swsllm_nb.proxy.page.words import parted
 from swsllm_nb.proxy.receipts import Day
 
 __all__ = ["BurnDown", "Tick", "burn_down"]
@@ -145,7 +146,7 @@ def _dollar_ticks(highest_pico: int) -> list[tuple[int, str]]:
 def _dollars(pico: int) -> str:
     whole, rest = divmod(pico, PICO_PER_USD)
     decimals = f"{rest:012d}".rstrip("0")
-    return f"${whole}.{decimals.ljust(2, '0')}" if decimals else f"${whole}"
+    return parted(f"${whole}.{decimals.ljust(2, '0')}" if decimals else f"${whole}")
 
 
 def _date_ticks(first: date, last: date) -> list[tuple[date, str]]:
