@@ -57,8 +57,14 @@ FORMS = (
     ),
     (
         "/staff/act/answer",
-        {"token": "secret", "no_begin": "1", "per_minute": "5"},
+        {"token": "secret", "no_begin": "1", "per_minute": "5", "amount": ""},
         [("kein erster Tag", "ja"), ("Anfragen pro Minute", "5")],
+    ),
+    (
+        "/staff/models/row",
+        {"model": "m", "was.default": "1", "source": "", "was.source": "x", "was.enabled": ""},
+        [("Modell", "m"), ("Woher der Preis stammt", "–"),
+         ("Verwenden, wo kein Modell genannt ist", "nein")],
     ),
 )  # fmt: skip
 

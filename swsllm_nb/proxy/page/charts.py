@@ -13,7 +13,7 @@ __all__ = ["BurnDown", "Tick", "burn_down"]
 
 WIDTH: Final = 400
 HEIGHT: Final = 190
-_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 8, 10, 24
+_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 8, 10, 24
 _STEPS: Final = (1, 2, 5)
 _TABLE_DAYS: Final = 60
 
@@ -40,11 +40,15 @@ class DayLeft:
 class BurnDown:
     """``curve`` and ``under`` are paths; ``days`` are those on which something happened.
 
+    Between ``left`` and ``right`` lie the days; beside them there is room for the dollars.
+
     A table shows the ``recent`` ones, and those before as one, ``earlier``: pages stay small.
     """
 
     width: int
     height: int
+    left: int
+    right: int
     curve: str
     under: str
     dollars: tuple[Tick, ...]
@@ -87,6 +91,8 @@ def burn_down(days: Sequence[Day], ends: date | None, today: date) -> BurnDown |
     return BurnDown(
         width=WIDTH,
         height=HEIGHT,
+        left=_LEFT,
+        right=WIDTH - _RIGHT,
         curve=curve,
         under=under,
         dollars=tuple(Tick(scale.y(pico), label) for pico, label in dollars),

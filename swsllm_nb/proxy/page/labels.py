@@ -93,9 +93,10 @@ def as_seen(visit: Visit, path: str, typed: Sequence[tuple[str, str]]) -> Iterat
     chosen = sum(name == "account" for name, _ in typed)
     if chosen:
         yield visit.say(_LABELS["account"]), str(chosen)
-    for name, text in typed:
+    unticked = [(name, "") for name in _TICKS if name not in dict(typed)]
+    for name, text in (*typed, *unticked):
         unseen = name.startswith("was.") or name in ("account", *_UNSEEN)
-        if text and not unseen and before.get(name) != text:
+        if not unseen and before.get(name, "") != text:
             yield _label(visit, path, name), _value(visit, name, text)
 
 
@@ -105,6 +106,6 @@ def _label(visit: Visit, path: str, name: str) -> str:
 
 def _value(visit: Visit, name: str, text: str) -> str:
     if name in _TICKS:
-        return visit.say("yes")
+        return visit.say("yes" if text else "no")
     chosen = text if name == "only" else _CHOICES.get((name, text))
-    return visit.say(chosen) if chosen else text
+    return visit.say(chosen) if chosen else text or "–"

@@ -22,7 +22,7 @@ from swsllm_nb.proxy.work import Work
 __all__ = ["student_of", "student_pages"]
 
 _SHOWN_RECEIPTS = 20
-_SHOWN_UNCONFIRMED = 30
+_SHOWN_UNCONFIRMED = 10
 _SMALL_PROMPT_TOKENS = 100
 
 
