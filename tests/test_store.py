@@ -12,7 +12,7 @@ import pytest
 from stores import KEY_HASH, Place, account_named, execute, intent, run
 
 from swsllm_nb.money import pico_from_usd
-from swsllm_nb.proxy import accounts, books, ledger, schema
+from swsllm_nb.proxy import accounts, books, ledger, listing, schema
 from swsllm_nb.proxy.accounts import Limits, NewAccount, NewKey
 from swsllm_nb.proxy.course import keep_secret_check, set_course_cap
 from swsllm_nb.proxy.doubt import Doubt
@@ -638,6 +638,9 @@ def test_a_database_of_the_first_version_is_migrated_with_all_its_money(
             check = await store.read(books.check)
             assert check.adds_up
             assert check.unconfirmed == 1
+            one = await store.read(lambda: listing.listed_account("ada"))
+            assert one is not None
+            assert one.last_call_at == "then"
 
     asyncio.run(running())
 

@@ -103,7 +103,7 @@ def reserve(intent: Intent, owner: str) -> Work[Hold]:
     if cap is None:
         raise refusing.reserved(rooms, intent)
     hold_pico = intent.bound.hold_pico(cap)
-    yield ask(_TAKE, intent.account_id, hold_pico, paced_until)
+    yield ask(_TAKE, intent.account_id, hold_pico, paced_until, standing.now)
     yield _held_row(intent, owner, standing.now, hold_pico, cap)
     model = intent.model
     return Hold(intent.request_id, intent.account_id, model.id, model.prices, cap, hold_pico, rate)
@@ -111,7 +111,7 @@ def reserve(intent: Intent, owner: str) -> Work[Hold]:
 
 _TAKE = """
     UPDATE accounts SET reserved_pico = reserved_pico + $2, in_flight = in_flight + 1,
-        paced_until_micros = $3
+        paced_until_micros = $3, last_call_at = $4
     WHERE id = $1
 """
 
