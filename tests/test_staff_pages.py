@@ -424,7 +424,7 @@ def test_a_roster_is_looked_at_first_then_imported_and_a_second_time_changes_not
         ("username\n" + "x\n" * 10_001, "at most 10,000 are read at once"),
         (
             "username,budget\n" + "".join(f"crowd{n},1\n" for n in range(2001)),
-            "here at most 2,000 are added at once",
+            "here at most 2 000 are added at once",
         ),
     ],
 )

@@ -15,6 +15,7 @@ from swsllm_nb.money import pico_from_usd
 from swsllm_nb.proxy import accounts, books, ledger, listing, schema
 from swsllm_nb.proxy.accounts import Limits, NewAccount, NewKey
 from swsllm_nb.proxy.course import keep_secret_check, set_course_cap
+from swsllm_nb.proxy.doubt import Doubt
 from swsllm_nb.proxy.errors import (
     BudgetExhausted,
     BudgetReserved,
@@ -310,6 +311,7 @@ def test_the_holds_of_a_dead_owner_are_charged_and_those_of_a_living_one_stay(
             assert (account.spend_pico, account.reserved_pico) == (100, 100)
             rows = (await newcomer.read(lambda: books.usage(account.id))).rows
             assert [row["state"] for row in rows] == [None, "held", "unconfirmed"]
+            assert rows[-1]["reason"] == Doubt.PROXY_DIED
 
     run(place, act)
 
