@@ -137,6 +137,15 @@ def test_a_busy_server_is_asked_again(server: FakeOpenAI, course: Course) -> Non
     assert list(course.log()["retries"]) == [0, 1]
 
 
+@pytest.fixture
+def sigint_interrupts() -> Iterator[None]:
+    """Also where the tests are run in the background of a script, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("sigint_interrupts")
 @pytest.mark.skipif(sys.platform == "win32", reason="no process can send itself SIGINT there")
 @pytest.mark.parametrize("place", ["before headers", "mid stream"])
 def test_an_interrupt_ends_the_wait_at_once_and_files_the_row(

@@ -25,6 +25,7 @@ from swsllm_nb.catalogue import default_catalogue, packaged_rows
 from swsllm_nb.money import pico_from_usd
 from swsllm_nb.pricing import cost
 from swsllm_nb.proxy.course import set_model_row
+from swsllm_nb.proxy.doubt import Doubt
 from swsllm_nb.proxy.store import Store, database_at
 from swsllm_nb.wire import Usage
 
@@ -65,9 +66,10 @@ class Student:
         assert (self.only_call["state"], self.only_call["amount_pico"]) == ("released", 0)
         assert (self.account.spend_pico, self.account.reserved_pico) == (0, 0)
 
-    def assert_unconfirmed(self) -> None:
+    def assert_unconfirmed(self, doubt: Doubt) -> None:
         row = self.only_call
         assert (row["state"], row["amount_pico"]) == ("unconfirmed", row["hold_pico"])
+        assert row["reason"] == doubt
         assert (self.account.spend_pico, self.account.reserved_pico) == (row["hold_pico"], 0)
 
     def assert_settled(self, usage: Usage = DEFAULT_USAGE) -> None:
@@ -197,22 +199,22 @@ def test_a_refusal_that_is_no_text_is_told_and_logged_all_the_same(
 
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize(
-    "script",
+    ("script", "doubt"),
     [
-        Scripted(status=500, body="<html>Bad gateway</html>"),
-        Scripted(status=408, body=error("Timeout")),
-        Scripted(cut="before headers"),
+        (Scripted(status=500, body="<html>Bad gateway</html>"), Doubt.REFUSED),
+        (Scripted(status=408, body=error("Timeout")), Doubt.REFUSED),
+        (Scripted(cut="before headers"), Doubt.NO_ANSWER),
     ],
     ids=["500 without JSON", "408", "cut before the headers"],
 )
 def test_an_upstream_that_may_have_billed_costs_the_hold_and_is_not_asked_again(
-    student: Student, upstream: FakeOpenAI, script: Scripted, stream: bool
+    student: Student, upstream: FakeOpenAI, script: Scripted, doubt: Doubt, stream: bool
 ) -> None:
     upstream.answers.append(script)
     retrying = student.client.with_options(max_retries=2)
     with pytest.raises(openai.InternalServerError, match="unconfirmed") as failed:
         retrying.chat.completions.create(model=MINI, messages=HI, stream=stream)
-    student.assert_unconfirmed()
+    student.assert_unconfirmed(doubt)
     told = pico_from_usd(failed.value.response.headers["x-swsllm-cost-usd"])
     assert told == student.only_call["amount_pico"]
     assert len(upstream.requests) == 1
@@ -227,7 +229,7 @@ def test_a_cut_stream_ends_in_an_error_event_and_costs_the_hold(
     stream = student.client.chat.completions.create(model=MINI, messages=HI, stream=True)
     with pytest.raises(openai.APIError, match="broke off"):
         list(stream)
-    student.assert_unconfirmed()
+    student.assert_unconfirmed(Doubt.BROKEN_OFF)
 
 
 def test_a_stream_cut_after_its_usage_costs_what_was_used(
@@ -240,11 +242,20 @@ def test_a_stream_cut_after_its_usage_costs_what_was_used(
     student.assert_settled()
 
 
-def test_an_answer_without_usage_costs_the_hold(student: Student, upstream: FakeOpenAI) -> None:
-    upstream.answers.append(Scripted(tells_usage=False))
-    answer = student.ask()
-    assert answer.status_code == 200
-    student.assert_unconfirmed()
+@pytest.mark.parametrize(
+    ("script", "status", "doubt"),
+    [
+        (Scripted(tells_usage=False), 200, Doubt.NO_USAGE),
+        (Scripted(body={"hello": "world"}), 502, Doubt.UNREADABLE),
+    ],
+    ids=["no usage", "no completion"],
+)
+def test_an_answer_without_usage_costs_the_hold(
+    student: Student, upstream: FakeOpenAI, script: Scripted, status: int, doubt: Doubt
+) -> None:
+    upstream.answers.append(script)
+    assert student.ask().status_code == status
+    student.assert_unconfirmed(doubt)
 
 
 def leave(student: Student, upstream: FakeOpenAI, until: bytes) -> None:

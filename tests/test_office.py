@@ -211,6 +211,21 @@ def test_an_act_that_fails_leaves_no_trace_in_the_trail(place: Place) -> None:
     run(place, act)
 
 
+def test_of_many_who_replace_the_same_key_at_once_one_does(place: Place) -> None:
+    async def act(office: Office) -> None:
+        ada = await office.add_account("ada", "1")
+        live, _ = await office.key_of(ada.account.id) or pytest.fail("no key")
+        made = await asyncio.gather(*(office.replace_key("ada", live.id) for _ in range(4)))
+        (key,) = filter(None, made)
+        assert (await office.key_of(ada.account.id) or [None])[-1] == key
+        assert await trail(office) == [("add_account", "ada"), ("renew_key", "ada")]
+        await office.revoke_keys("ada")
+        made = await asyncio.gather(*(office.replace_key("ada", None) for _ in range(4)))
+        assert len(list(filter(None, made))) == 1
+
+    run(place, act)
+
+
 def test_a_key_is_shown_again_to_its_own_account_alone(place: Place) -> None:
     async def act(office: Office) -> None:
         ada, bob = [await office.add_account(name, "1") for name in ("ada", "bob")]

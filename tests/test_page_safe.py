@@ -704,6 +704,26 @@ def test_a_key_older_than_the_page_is_replaced_and_not_shown(tmp_path: Path) -> 
     visiting(tmp_path, act)
 
 
+def test_two_tabs_that_replace_the_key_at_once_make_one_and_both_show_it(tmp_path: Path) -> None:
+    async def act(served: Course) -> None:
+        ada = Visitor(served)
+        await ada.settle_in("ada", served.password)
+        await ada.get("/")
+        replaces = re.search(r'name="replaces" value="([^"]+)"', ada.page)
+        assert replaces is not None
+        fields = {"password": CHOSEN, "replaces": replaces[1]}
+        tabs = await asyncio.gather(*(ada.send("/key/new", **fields) for _ in range(2)))
+        found = [re.search(r"sws-\w{40}", tab.text) for tab in tabs]
+        assert len({key and key[0] for key in found}) == 1
+        assert found[0] is not None
+        assert sorted("was replaced already, on 20" in tab.text for tab in tabs) == [False, True]
+        assert await served.store.key_holder(SECRET.hash_key(found[0][0])) is not None
+        keys = await execute(served.store, "SELECT id FROM keys")
+        assert len(keys) == 2
+
+    visiting(tmp_path, act)
+
+
 def test_where_keys_are_shown_once_a_form_that_is_sent_again_shows_none(tmp_path: Path) -> None:
     async def act(served: Course) -> None:
         await execute(served.store, "UPDATE course SET keys_shown_once = 1")

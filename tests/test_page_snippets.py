@@ -1,5 +1,6 @@
 """What students copy from the page runs as it stands, against the proxy that it names."""
 
+import re
 import shlex
 import subprocess
 import sys
@@ -50,9 +51,32 @@ def test_the_curl_snippet_answers(
 ) -> None:
     find("curl")
     account = practice_proxy.add_account("snippet curl")
-    answer = run(tmp_path, "bash", "-c", snippets.curl, SWSLLM_API_KEY=account.key)
+    (tmp_path / ".env").write_text(snippets.env_file_with(account.key))
+    for shell in ("bash", "sh"):
+        assert '"choices"' in run(tmp_path, shell, "-c", snippets.curl_unix)
+    assert settled(practice_proxy, "snippet curl") == ["settled", "settled"]
+
+
+def test_the_powershell_snippet_sends_the_same_call_by_a_pipe(
+    practice_proxy: RunningProxy, snippets: Snippets, tmp_path: Path
+) -> None:
+    """As bash would write it: there is no PowerShell here."""
+    find("curl")
+    account = practice_proxy.add_account("snippet windows")
+    _, body, call = re.split(r"^('.*') \|\n", snippets.curl_powershell, flags=re.MULTILINE)
+    assert '"' not in re.sub(r'-H "[^"]*"', "", call)
+    written = call.replace("`\n", "\\\n").replace("curl.exe", "curl").replace("$env:", "$")
+    answer = run(
+        tmp_path, "bash", "-c", f"printf '%s\\r\\n' {body} | {written}", SWSLLM_API_KEY=account.key
+    )
     assert '"choices"' in answer
-    assert settled(practice_proxy, "snippet curl") == ["settled"]
+    assert settled(practice_proxy, "snippet windows") == ["settled"]
+
+
+def test_a_quote_in_a_models_name_stays_inside_the_quotes_of_either_shell() -> None:
+    hostile = Snippets("https://uni.example/llm/", "it's")
+    assert shlex.split(hostile.curl_unix.partition("-d ")[2]) == [hostile._body]
+    assert '\'{"model": "it\'\'s",' in hostile.curl_powershell
 
 
 def test_the_install_line_installs_from_the_proxy_itself(

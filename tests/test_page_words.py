@@ -10,7 +10,7 @@ from jinja2 import Environment
 
 import swsllm_nb
 from swsllm_nb.proxy.page.templating import environments, shown_day, shown_moment
-from swsllm_nb.proxy.page.words import german, preferred
+from swsllm_nb.proxy.page.words import german, parted, preferred
 
 PAGE = Path(swsllm_nb.__file__).parent / "proxy" / "page"
 PLACEHOLDER = re.compile(r"%\(\w+\)s")
@@ -69,6 +69,25 @@ def test_a_browser_gets_the_language_that_it_would_rather_have(
     header: str, language: str | None
 ) -> None:
     assert preferred(header) == language
+
+
+@pytest.mark.parametrize(
+    ("number", "shown"),
+    [
+        (0, "0"), (999, "999"), (1234, "1_234"), (1234567, "1_234_567"), (-1234, "-1_234"),
+        ("$0.123456", "$0.123456"), ("$1234.5678", "$1_234.5678"), ("-$1000.00", "-$1_000.00"),
+    ],
+)  # fmt: skip
+def test_thousands_are_parted_by_what_no_language_takes_for_a_decimal_sign(
+    number: int | str, shown: str
+) -> None:
+    assert parted(number) == shown.replace("_", "\u202f")
+
+
+def test_one_word_stands_for_each_thing_in_german() -> None:
+    """The words of the course's own page: Account, API-Key, Lehrpersonal."""
+    others = re.compile("Zugang|Schlüssel|Lehrende|Lehrveranstaltung|Betreiber|[Bb]erichtig")
+    assert [told for told in german().values() if others.search(told)] == []
 
 
 def test_days_and_moments_are_written_as_the_language_does() -> None:

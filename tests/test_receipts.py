@@ -9,6 +9,7 @@ from stores import Place, execute, intent, run
 from swsllm_nb import pricing
 from swsllm_nb.pricing import LongPrompts, Prices, Rates
 from swsllm_nb.proxy import accounts, receipts
+from swsllm_nb.proxy.doubt import Doubt
 from swsllm_nb.proxy.ledger import Outcome
 from swsllm_nb.proxy.receipts import Day, Line, Receipt, Wanted
 from swsllm_nb.proxy.store import KeyHolder, Store
@@ -90,6 +91,22 @@ def test_receipts_are_filtered_and_come_page_by_page_newest_first(place: Place) 
             if before is None:
                 break
         assert ids == [5, 4, 3, 2, 1]
+
+    run(place, act)
+
+
+def test_the_charges_that_can_be_asked_back_are_those_nobody_looked_at_yet(place: Place) -> None:
+    async def act(store: Store, holder: KeyHolder) -> None:
+        for number in range(5):
+            hold = await store.reserve(intent(holder, number, 10))
+            await store.close_hold(hold, Outcome("unconfirmed", 10, doubt=Doubt.NO_USAGE))
+        for request_id in ("req_2", "req_3", "req_4"):
+            await store.write(lambda one=request_id: accounts.credit(one, "a test", "a test"))  # type: ignore[misc]
+        asked = await store.read(lambda: receipts.unconfirmed(holder.account.id, limit=1))
+        assert (asked.calls, asked.amount_pico) == (2, 20)
+        assert [(call.request_id, call.reason) for call in asked.newest] == [
+            ("req_1", Doubt.NO_USAGE)
+        ]
 
     run(place, act)
 

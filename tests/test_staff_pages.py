@@ -424,7 +424,7 @@ def test_a_roster_is_looked_at_first_then_imported_and_a_second_time_changes_not
         ("username\n" + "x\n" * 10_001, "at most 10,000 are read at once"),
         (
             "username,budget\n" + "".join(f"crowd{n},1\n" for n in range(2001)),
-            "here at most 2,000 are added at once",
+            "here at most 2 000 are added at once",
         ),
     ],
 )
@@ -603,7 +603,7 @@ def test_long_prompts_and_a_region_are_priced_and_a_colleagues_change_is_not_los
     long = {"long_above_tokens": "50000", "long_input_usd": "5,00", "long_output_usd": "20,00"}
     day = {"model": name, "valid_from": "2041-01-01"}
     ruhle.post("/staff/models/row", **forms["de"] | long | day | {"multiplier": "1,1"})
-    assert "über 50.000 Tokens: 5.00 hinein, 20.00 heraus × 1.1" in told(ruhle)
+    assert "über 50 000 Tokens: 5.00 hinein, 20.00 heraus × 1.1" in told(ruhle)
     late = {"input_usd": "2.60", "floor_cap_tokens": "300"}
     refused = frizzle.post("/staff/models/row", **forms["en"] | day | late)
     assert refused.status_code == 400
@@ -612,7 +612,7 @@ def test_long_prompts_and_a_region_are_priced_and_a_colleagues_change_is_not_los
     assert 'name="valid_from" value="2041-01-01"' in frizzle.text
     again = {**late, "was.prices": frizzle.hidden("was.prices")}
     frizzle.post("/staff/models/row", **forms["en"] | day | again)
-    assert re.search(r"2041-01-01 to come 2\.60 .* above 50,000 tokens: 5\.00 in", told(frizzle))
+    assert re.search(r"2041-01-01 to come 2\.60 .* above 50 000 tokens: 5\.00 in", told(frizzle))
 
 
 def test_the_course_is_described_and_students_read_it(course: RunningProxy, ruhle: Desk) -> None:

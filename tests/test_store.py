@@ -12,9 +12,10 @@ import pytest
 from stores import KEY_HASH, Place, account_named, execute, intent, run, set_cap
 
 from swsllm_nb.money import pico_from_usd
-from swsllm_nb.proxy import accounts, books, ledger, schema
+from swsllm_nb.proxy import accounts, books, ledger, listing, schema
 from swsllm_nb.proxy.accounts import Limits, NewAccount, NewKey
 from swsllm_nb.proxy.course import keep_secret_check
+from swsllm_nb.proxy.doubt import Doubt
 from swsllm_nb.proxy.errors import (
     BudgetExhausted,
     BudgetReserved,
@@ -310,6 +311,7 @@ def test_the_holds_of_a_dead_owner_are_charged_and_those_of_a_living_one_stay(
             assert (account.spend_pico, account.reserved_pico) == (100, 100)
             rows = (await newcomer.read(lambda: books.usage(account.id))).rows
             assert [row["state"] for row in rows] == [None, "held", "unconfirmed"]
+            assert rows[-1]["reason"] == Doubt.PROXY_DIED
 
     run(place, act)
 
@@ -636,6 +638,9 @@ def test_a_database_of_the_first_version_is_migrated_with_all_its_money(
             check = await store.read(books.check)
             assert check.adds_up
             assert check.unconfirmed == 1
+            one = await store.read(lambda: listing.listed_account("ada"))
+            assert one is not None
+            assert one.last_call_at == "then"
 
     asyncio.run(running())
 

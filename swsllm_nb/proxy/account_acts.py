@@ -94,6 +94,22 @@ class AccountActs(Acts):
         await self._one(name, "renew_key", renew)
         return key
 
+    async def replace_key(self, name: str, replaces: int | None) -> str | None:
+        """A new key in the place of the one of an id; None where that one works no more.
+
+        So of two that want to replace the same key, one does.
+        """
+        key = new_key()
+
+        def act() -> Work[bool]:
+            kept = kept_key(key, self.secret)
+            account = yield from own.replace_key(name, kept, replaces)
+            if account is not None:
+                yield from note(self.author, "renew_key", account.id)
+            return account is not None
+
+        return key if await self.store.write(act) else None
+
     async def revoke_keys(self, name: str) -> int:
         """Let no key of an account work any more; gives how many did."""
 

@@ -23,8 +23,9 @@ __all__ = [
     "page_of",
 ]
 
-_CHEAP: Final = "id, name, full_name, email, budget_pico, spend_pico, reserved_pico, status"
-_DEAR: Final = ("last_call", "pace")
+_CHEAP: Final = (
+    "id, name, full_name, email, budget_pico, spend_pico, reserved_pico, status, last_call_at"
+)
 _FEW: Final = 200
 
 
@@ -127,8 +128,8 @@ def _found_ids(asked: Asked) -> Work[list[int]]:
 def _rows(asked: Asked) -> Work[Sequence[Row]]:
     """What is searched and sorted by, of every account."""
     present = "=" if asked.only == "deleted" else "<>"
-    dear = asked.sort.removeprefix("-") in _DEAR
-    columns = f"{_CHEAP}, last_call_at, pace_pico FROM listed" if dear else f"{_CHEAP} FROM chosen"
+    by_pace = asked.sort.removeprefix("-") == "pace"
+    columns = f"{_CHEAP}, pace_pico FROM listed" if by_pace else f"{_CHEAP} FROM chosen"
     selecting = f"SELECT {columns} ORDER BY id"
     return (yield from listed_rows(f"WHERE status {present} 'deleted'", selecting))
 

@@ -14,6 +14,7 @@ from swsllm_nb.pricing import Bound, Prices
 from swsllm_nb.proxy import refusing
 from swsllm_nb.proxy.audit import PROXY
 from swsllm_nb.proxy.books import course_sums
+from swsllm_nb.proxy.doubt import Doubt
 from swsllm_nb.proxy.pace import Rate, next_call
 from swsllm_nb.proxy.standing import ACCOUNT, BALANCE, Account, Balance, Standing, account_of_row
 from swsllm_nb.proxy.work import Row, Statement, Work, ask, row_values
@@ -63,7 +64,8 @@ class Outcome:
     """How a call ended. Released costs nothing, unconfirmed the whole hold.
 
     ``upstream`` is the one that served it. ``breach`` says what the upstream did not keep: it
-    billed more than the hold, or another service tier than the default.
+    billed more than the hold, or another service tier than the default. ``doubt`` says why the
+    cost of an unconfirmed call is not known.
     """
 
     state: Literal["settled", "released", "unconfirmed"]
@@ -71,6 +73,7 @@ class Outcome:
     usage: Usage | None = None
     upstream: str | None = None
     breach: Literal["bound", "service_tier"] | None = None
+    doubt: Doubt | None = None
 
 
 _RESERVING = f"""
@@ -101,7 +104,7 @@ def reserve(intent: Intent, owner: str) -> Work[Hold]:
     if cap is None:
         raise refusing.reserved(rooms, intent)
     hold_pico = intent.bound.hold_pico(cap)
-    yield ask(_TAKE, intent.account_id, hold_pico, paced_until)
+    yield ask(_TAKE, intent.account_id, hold_pico, paced_until, standing.now)
     yield _held_row(intent, owner, standing.now, hold_pico, cap)
     model = intent.model
     return Hold(intent.request_id, intent.account_id, model.id, model.prices, cap, hold_pico, rate)
@@ -109,7 +112,7 @@ def reserve(intent: Intent, owner: str) -> Work[Hold]:
 
 _TAKE = """
     UPDATE accounts SET reserved_pico = reserved_pico + $2, in_flight = in_flight + 1,
-        paced_until_micros = $3
+        paced_until_micros = $3, last_call_at = $4
     WHERE id = $1
 """
 
@@ -143,7 +146,7 @@ def _held_row(intent: Intent, owner: str, now: str, hold_pico: int, cap_tokens: 
 _CLOSE = """
     UPDATE ledger SET state = $2, amount_pico = $3, finished_at = utc_now(), prompt_tokens = $4,
         cached_tokens = $5, cache_write_tokens = $6, completion_tokens = $7, reasoning_tokens = $8,
-        upstream = coalesce($9, upstream), breach = $10
+        upstream = coalesce($9, upstream), breach = $10, reason = $11
     WHERE id = $1
 """
 
@@ -184,6 +187,7 @@ def close_hold(request_id: str, outcome: Outcome) -> Work[Balance | None]:
         usage and usage.reasoning_tokens,
         outcome.upstream,
         outcome.breach,
+        outcome.doubt and outcome.doubt.value,
     )
     yield ask(_CHARGE, account_id, hold_pico, outcome.charged_pico)
     return Balance._make(before).after(hold_pico, outcome.charged_pico)
@@ -254,5 +258,8 @@ def sweep(owner: str) -> Work[int]:
         owner,
     )
     for row in rows:
-        yield from close_hold(row["request_id"], Outcome("unconfirmed", row["hold_pico"]))
+        yield from close_hold(
+            row["request_id"],
+            Outcome("unconfirmed", row["hold_pico"], doubt=Doubt.PROXY_DIED),
+        )
     return len(rows)

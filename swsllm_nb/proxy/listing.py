@@ -74,14 +74,13 @@ def listed_rows(
     at = yield from moment()
     # Materialized: else what is asked about each account is asked again wherever it is used.
     sql = f"""
-        WITH standing AS (SELECT {ACCOUNT}, {_STATUS} AS status FROM accounts),
+        WITH standing AS (SELECT {ACCOUNT}, last_call_at, {_STATUS} AS status FROM accounts),
         chosen AS (SELECT * FROM standing {chosen}),
         recent AS MATERIALIZED (
             {_SPENT.format("AND account_id IN (SELECT id FROM chosen)" if few else "")}
         ),
         listed AS MATERIALIZED (
-            SELECT chosen.*, {_LAST_CALL} AS last_call_at,
-                coalesce(recent.pico, 0) / {PACE_DAYS} AS pace_pico
+            SELECT chosen.*, coalesce(recent.pico, 0) / {PACE_DAYS} AS pace_pico
             FROM chosen LEFT JOIN recent ON recent.account_id = chosen.id
         )
         {selecting}
@@ -98,10 +97,6 @@ _STATUS: Final = f"""
          WHEN budget_pico - spend_pico - reserved_pico <= budget_pico / {100 // LOW_PERCENT}
              THEN 'low'
          ELSE 'active' END
-"""
-_LAST_CALL: Final = """
-    (SELECT at FROM ledger WHERE account_id = chosen.id AND kind = 'call'
-     ORDER BY ledger.id DESC LIMIT 1)
 """
 _SPENT: Final = """
     SELECT account_id, CAST(sum(amount_pico) AS BIGINT) AS pico FROM (

@@ -270,7 +270,19 @@ _PAGE = Migration(
     ),
 )
 
-MIGRATIONS: Final = (_FIRST_LIGHT, _LIMITS, _PAGE)
+_LAST_CALL: Final = Migration(
+    (
+        "ALTER TABLE accounts ADD COLUMN last_call_at TEXT",
+        """
+        UPDATE accounts SET last_call_at = (
+            SELECT at FROM ledger WHERE account_id = accounts.id AND kind = 'call'
+            ORDER BY ledger.id DESC LIMIT 1
+        )
+        """,
+    )
+)
+
+MIGRATIONS: Final = (_FIRST_LIGHT, _LIMITS, _PAGE, _LAST_CALL)
 """What _PAGE's columns and tables hold, where a name does not say it:
 
 ``keys.sealed`` is the key encrypted for its student; NULL for keys that are older than the page.

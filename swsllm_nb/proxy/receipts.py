@@ -14,12 +14,14 @@ __all__ = [
     "ModelSpend",
     "Receipt",
     "ReceiptPage",
+    "Unconfirmed",
     "Wanted",
     "burn_down",
     "days_of",
     "lines",
     "receipts",
     "spend_by_model",
+    "unconfirmed",
 ]
 
 Status = Literal["held", "settled", "released", "unconfirmed", "grant", "adjustment"]
@@ -79,6 +81,15 @@ class ReceiptPage:
     next_before_id: int | None
 
 
+@dataclass(frozen=True)
+class Unconfirmed:
+    """The charges that can be asked back: the newest of them, and how many and how much in all."""
+
+    newest: list[Receipt]
+    calls: int
+    amount_pico: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
     """Which receipts; None means all. Times are UTC in ISO 8601, ``since`` <= at < ``until``."""
@@ -134,6 +145,27 @@ _RECEIPTS = """
       AND (CAST($4 AS TEXT) IS NULL OR coalesce(l.model, call.model) = $4)
       AND (CAST($5 AS TEXT) IS NULL OR l.at >= $5) AND (CAST($6 AS TEXT) IS NULL OR l.at < $6)
     ORDER BY l.id DESC LIMIT $7
+"""
+
+
+def unconfirmed(account_id: int, *, limit: int) -> Work[Unconfirmed]:
+    """An account's unconfirmed charges that nobody looked at yet."""
+    rows = yield ask(
+        "SELECT l.*, NULL AS adjusts_request_id, NULL AS adjusts_model, NULL AS adjusted_pico "
+        f"{_CREDITABLE} ORDER BY l.id DESC LIMIT $2",
+        account_id, limit,
+    )  # fmt: skip
+    (whole,) = yield ask(
+        "SELECT count(*) AS calls, CAST(coalesce(sum(l.amount_pico), 0) AS BIGINT) AS amount_pico "
+        f"{_CREDITABLE}",
+        account_id,
+    )  # fmt: skip
+    return Unconfirmed([_receipt(row) for row in rows], whole["calls"], whole["amount_pico"])
+
+
+_CREDITABLE = """
+    FROM ledger l WHERE l.account_id = $1 AND l.state = 'unconfirmed' AND l.amount_pico > 0
+      AND NOT EXISTS (SELECT 1 FROM ledger later WHERE later.adjusts_id = l.id)
 """
 
 

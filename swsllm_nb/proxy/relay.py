@@ -9,6 +9,7 @@ from swsllm_nb import wire
 from swsllm_nb.money import usd_text
 from swsllm_nb.proxy.asgi import Client, Header
 from swsllm_nb.proxy.body import read_told
+from swsllm_nb.proxy.doubt import Doubt
 from swsllm_nb.proxy.errors import ProxyError, UpstreamFailure, UpstreamUnknown
 from swsllm_nb.proxy.ledger import Outcome
 from swsllm_nb.proxy.refusals import may_have_billed, refusal_of
@@ -65,6 +66,7 @@ class Relay:
             async with route.post(body) as answer:
                 self.first_byte_at = time.perf_counter()
                 self._settlement.upstream = answer.upstream
+                self._settlement.doubt = Doubt.BROKEN_OFF
                 if answer.status != 200:
                     await self._relay_refusal(answer)
                 elif self._stream:
@@ -81,6 +83,9 @@ class Relay:
             )
         except UpstreamLost:
             await self._fail(self._broken_off())
+        except BaseException:
+            self._settlement.doubt = Doubt.PROXY_FAILED
+            raise
         finally:
             await self._settlement.close()
 
@@ -89,10 +94,10 @@ class Relay:
         async for chunk in answer.chunks():
             body += chunk
             if len(body) > ANSWER_LIMIT_BYTES:
-                raise UpstreamLost("the answer is too long")
+                raise self._lost(Doubt.TOO_LONG)
         told = read_told(bytes(body))
         if told is None or not told.is_completion:
-            raise UpstreamLost("not a completion")
+            raise self._lost(Doubt.UNREADABLE)
         self._settlement.learn(told)
         self._settlement.completed()
         account = await self._settlement.account_after()
@@ -112,9 +117,9 @@ class Relay:
                 await _read_out(chunks)
                 return
             if scanner.pending_bytes > EVENT_LIMIT_BYTES:
-                raise UpstreamLost("an event is too long")
+                raise self._lost(Doubt.TOO_LONG)
         if not any(event.is_done for event in scanner.feed(b"\n\n")):
-            raise UpstreamLost("the stream ended without [DONE]")
+            raise self._lost(Doubt.BROKEN_OFF)
         await self._end_stream(b"data: " + DONE + b"\n\n")
 
     async def _pass_events(self, events: Iterable[Event]) -> Event | None:
@@ -143,7 +148,7 @@ class Relay:
             return True
         if told.error:
             # What it says may name the teacher's organisation or key.
-            raise UpstreamLost("an error in the stream")
+            raise self._lost(Doubt.ERROR_INSIDE)
         self._settlement.learn(told)
         return self._wants_usage or not told.is_without_choices
 
@@ -153,7 +158,12 @@ class Relay:
         await self._tell_cost(await self._settlement.account_after())
         await self._client.end(done)
 
+    def _lost(self, doubt: Doubt) -> UpstreamLost:
+        self._settlement.doubt = doubt
+        return UpstreamLost(doubt)
+
     async def _relay_refusal(self, answer: UpstreamAnswer) -> None:
+        self._settlement.doubt = Doubt.REFUSED
         if not may_have_billed(answer.status, b""):
             self._settlement.release()
         body = b"".join([chunk async for chunk in answer.chunks()])

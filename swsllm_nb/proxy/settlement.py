@@ -9,6 +9,7 @@ from typing import Literal
 from swsllm_nb import pricing
 from swsllm_nb.money import usd_text
 from swsllm_nb.proxy.body import Told
+from swsllm_nb.proxy.doubt import Doubt
 from swsllm_nb.proxy.ledger import Hold, Outcome
 from swsllm_nb.proxy.standing import Balance
 from swsllm_nb.proxy.store import Store
@@ -27,11 +28,13 @@ class Settlement:
     """Closes a hold exactly once: with the usage, with nothing, or with the whole hold.
 
     Nothing is charged before ``sent``; from then on the hold is, until something better is known.
+    ``doubt`` is why that would be, as far as the call has come.
     """
 
     def __init__(self, store: Store, hold: Hold) -> None:
         self.hold = hold
         self.upstream: str | None = None
+        self.doubt = Doubt.NO_ANSWER
         self._store = store
         self._may_have_billed = False
         self._usage: Usage | None = None
@@ -63,6 +66,7 @@ class Settlement:
 
     def completed(self) -> None:
         self._usage_is_final = True
+        self.doubt = Doubt.NO_USAGE
 
     @property
     def outcome(self) -> Outcome:
@@ -75,7 +79,9 @@ class Settlement:
             breach: _Breach | None = "bound" if charged_pico > self.hold.hold_pico else tier
             return Outcome("settled", charged_pico, self._usage, self.upstream, breach)
         if self._may_have_billed:
-            return Outcome("unconfirmed", self.hold.hold_pico, None, self.upstream, tier)
+            return Outcome(
+                "unconfirmed", self.hold.hold_pico, None, self.upstream, tier, self.doubt
+            )
         return Outcome("released", 0, None, self.upstream)
 
     async def account_after(self) -> Balance | None:

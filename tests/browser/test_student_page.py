@@ -17,6 +17,7 @@ from tools import find
 from swsllm_nb.money import usd_text
 from swsllm_nb.proxy import own
 from swsllm_nb.proxy.auth import hash_initial_password
+from swsllm_nb.proxy.doubt import Doubt
 from swsllm_nb.proxy.page import sessions
 from swsllm_nb.proxy.settings import read_secret
 from swsllm_nb.proxy.work import Work, ask
@@ -90,9 +91,10 @@ class Student:
         def work() -> Work[None]:
             yield ask(
                 "UPDATE ledger SET state = 'unconfirmed', prompt_tokens = NULL, "
-                "completion_tokens = NULL WHERE id = (SELECT max(id) FROM ledger "
+                "completion_tokens = NULL, reason = $2 WHERE id = (SELECT max(id) FROM ledger "
                 "WHERE account_id = $1 AND kind = 'call')",
                 self.id,
+                Doubt.BROKEN_OFF.value,
             )
 
         aside(lambda: self.site.write(work))
@@ -140,6 +142,7 @@ def test_receipts_say_tokens_times_price_to_the_last_digit_and_leave_as_csv(
         unconfirmed = tab.page.locator("section", has=tab.page.locator("#unconfirmed"))
         expect(unconfirmed).to_contain_text(second["request_id"])
         expect(unconfirmed).to_contain_text("lehre@uni.example")
+        expect(unconfirmed).to_contain_text("broke off, or was silent, before the answer")
         tab.page.select_option("#status", "unconfirmed")
         tab.page.get_by_role("button", name="Show", exact=True).click()
         assert tab.page.locator(".receipts tbody tr").count() == 1
@@ -341,7 +344,7 @@ def test_models_data_and_snippets_name_this_very_proxy(
     with course_page(browser, site) as tab:
         tab.open("/models-and-prices")
         table = tab.page.locator(".models").inner_text()
-        for text in ("gpt-4o-mini-2024-07-18", "$0.15", "$0.60", "16,384", "2027-01-14"):
+        for text in ("gpt-4o-mini-2024-07-18", "$0.15", "$0.60", "16\u202f384", "2027-01-14"):
             assert text in table
         tab.open("/your-data")
         expect(tab.page.locator("main")).to_contain_text("nothing leaves it")
@@ -349,6 +352,6 @@ def test_models_data_and_snippets_name_this_very_proxy(
         base_url = f"{site.base_url}/"
         for name in ("install-unix", "install-windows", "install-hub", "env-file"):
             assert base_url in tab.page.locator(f"#{name}").inner_text()
-        for name in ("openai", "requests", "curl"):
+        for name in ("openai", "requests", "curl-unix", "curl-powershell"):
             assert base_url in str(tab.page.locator(f"#{name}").text_content())
         assert PREFIX in base_url

@@ -356,7 +356,7 @@ _PROCESSES: Final = (
     _one(
         "the holds of the dead are given back",
         "proxy/ledger.py",
-        'Outcome("unconfirmed", row["hold_pico"])',
+        'Outcome("unconfirmed", row["hold_pico"], doubt=Doubt.PROXY_DIED)',
         'Outcome("released", 0)',
         _store("test_the_holds_of_a_dead_owner_are_charged_and_those_of_a_living_one_stay[sqlite]"),
     ),

@@ -6,6 +6,7 @@ from typing import Final
 from urllib.parse import urlencode
 
 from swsllm_nb.proxy.page.address import inside
+from swsllm_nb.proxy.page.labels import as_seen
 from swsllm_nb.proxy.page.visit import Response, Visit
 
 __all__ = ["form_again", "kept_form", "sign_in_first"]
@@ -72,4 +73,5 @@ def _typed(visit: Visit) -> Sequence[tuple[str, str]]:
 
 
 def _show(visit: Visit, path: str, typed: Sequence[tuple[str, str]]) -> Response:
-    return visit.page("again.html", 409, action=path, typed=typed)
+    seen = as_seen(visit, path, typed)
+    return visit.page("again.html", 409, action=path, typed=typed, seen=seen)

@@ -6,13 +6,14 @@ from datetime import date, timedelta
 from typing import Final
 
 from swsllm_nb.money import PICO_PER_USD
+from swsllm_nb.proxy.page.words import parted
 from swsllm_nb.proxy.receipts import Day
 
 __all__ = ["BurnDown", "Tick", "burn_down"]
 
 WIDTH: Final = 400
 HEIGHT: Final = 190
-_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 8, 10, 24
+_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 8, 10, 24
 _STEPS: Final = (1, 2, 5)
 _TABLE_DAYS: Final = 60
 
@@ -39,11 +40,15 @@ class DayLeft:
 class BurnDown:
     """``curve`` and ``under`` are paths; ``days`` are those on which something happened.
 
+    Between ``left`` and ``right`` lie the days; beside them there is room for the dollars.
+
     A table shows the ``recent`` ones, and those before as one, ``earlier``: pages stay small.
     """
 
     width: int
     height: int
+    left: int
+    right: int
     curve: str
     under: str
     dollars: tuple[Tick, ...]
@@ -86,6 +91,8 @@ def burn_down(days: Sequence[Day], ends: date | None, today: date) -> BurnDown |
     return BurnDown(
         width=WIDTH,
         height=HEIGHT,
+        left=_LEFT,
+        right=WIDTH - _RIGHT,
         curve=curve,
         under=under,
         dollars=tuple(Tick(scale.y(pico), label) for pico, label in dollars),
@@ -145,7 +152,7 @@ def _dollar_ticks(highest_pico: int) -> list[tuple[int, str]]:
 def _dollars(pico: int) -> str:
     whole, rest = divmod(pico, PICO_PER_USD)
     decimals = f"{rest:012d}".rstrip("0")
-    return f"${whole}.{decimals.ljust(2, '0')}" if decimals else f"${whole}"
+    return parted(f"${whole}.{decimals.ljust(2, '0')}" if decimals else f"${whole}")
 
 
 def _date_ticks(first: date, last: date) -> list[tuple[date, str]]:

@@ -11,6 +11,7 @@ from swsllm_nb.pricing import Rates
 from swsllm_nb.proxy.offer import Offer, utc_today
 from swsllm_nb.proxy.page.visit import Page, Response, Visit
 from swsllm_nb.proxy.page.wheel import own_wheel, wheel_name
+from swsllm_nb.proxy.page.words import parted
 
 __all__ = ["OfferedModel", "front_pages", "offered"]
 
@@ -82,7 +83,7 @@ def _shown(model: Model, serving: Model | None) -> OfferedModel:
         input_usd=_per_million(priced.prices.input_pico),
         cached_input_usd=_per_million(_cached(priced.prices)),
         output_usd=_per_million(priced.prices.output_pico),
-        long_prompts=f"{long.above_tokens:,}" if long else None,
+        long_prompts=parted(long.above_tokens) if long else None,
         context_tokens=priced.context_tokens,
         max_output_tokens=priced.max_output_tokens,
         default_cap_tokens=priced.default_cap_tokens,

@@ -7,6 +7,7 @@ from typing import Final
 from urllib.parse import urlencode
 
 from swsllm_nb.proxy.page.moments import later
+from swsllm_nb.proxy.page.words import row_id
 from swsllm_nb.proxy.receipts import Wanted
 
 __all__ = ["STATUSES", "ReceiptFilter", "read_filter"]
@@ -47,14 +48,12 @@ class ReceiptFilter:
 def read_filter(query: Mapping[str, str]) -> ReceiptFilter:
     """What cannot be meant is left out, as if it had not been chosen."""
     status, model = query.get("status", ""), query.get("model", "")[:_LONGEST]
-    before = query.get("before", "")
-    numeric = before.isascii() and before.isdigit() and len(before) < 19
     return ReceiptFilter(
         status=status if status in STATUSES else "",
         model=model if model.isprintable() else "",
         since=_day(query.get("since", "")),
         until=_day(query.get("until", "")),
-        before_id=int(before) if numeric else None,
+        before_id=row_id(query.get("before", "")),
     )
 
 

@@ -28,6 +28,7 @@ from swsllm_nb.proxy.page.staff_pages import staff_pages
 from swsllm_nb.proxy.page.student import student_pages
 from swsllm_nb.proxy.page.templating import environments, static_files
 from swsllm_nb.proxy.page.visit import Page, Site, Visit
+from swsllm_nb.proxy.page.words import parted
 from swsllm_nb.proxy.store import Store
 
 __all__ = ["Pages", "pages_over"]
@@ -187,7 +188,7 @@ async def _read_form(page: Page, visit: Visit) -> Visit | Response:
             return sign_in_first(visit)
         return visit.page("sorry.html", 413, sentence=visit.say(
             "What you sent is larger than %(limit)s bytes, so nothing was done. Send less at "
-            "once.", limit=f"{limit:,}",
+            "once.", limit=parted(limit),
         ))  # fmt: skip
     except (ProxyError, HTTPException, ClientGone):
         return visit.page("sorry.html", 400, sentence=visit.say(

@@ -1,6 +1,7 @@
 """What students copy: each snippet with the address of this very proxy in it."""
 
 import json
+import shlex
 from dataclasses import dataclass
 
 from swsllm_nb.proxy.offer import Offer
@@ -92,16 +93,35 @@ answer = requests.post(
 print(answer.json()["choices"][0]["message"]["content"])"""
 
     @property
-    def curl(self) -> str:
-        body = {
-            "model": self.model,
-            "messages": [{"role": "user", "content": "What is a token?"}],
-        }
+    def curl_unix(self) -> str:
         return f"""\
+set -a; . ./.env; set +a
 curl {self.base_url}chat/completions \\
   -H "Authorization: Bearer $SWSLLM_API_KEY" \\
   -H "Content-Type: application/json" \\
-  -d '{json.dumps(body)}'"""
+  -d {shlex.quote(self._body)}"""
+
+    @property
+    def curl_powershell(self) -> str:
+        """The body goes in by a pipe: which quotes inside of it arrive depends on the version.
+
+        https://learn.microsoft.com/powershell/module/microsoft.powershell.core/about/about_parsing
+        """
+        return f"""\
+Get-Content .env | Where-Object {{ $_ -match '=' }} | ForEach-Object {{
+  $name, $value = $_ -split '=', 2
+  Set-Item "Env:$name" $value
+}}
+'{self._body.replace("'", "''")}' |
+  curl.exe {self.base_url}chat/completions `
+  -H "Authorization: Bearer $env:SWSLLM_API_KEY" `
+  -H "Content-Type: application/json" `
+  --data-binary '@-'"""
+
+    @property
+    def _body(self) -> str:
+        asked = [{"role": "user", "content": "What is a token?"}]
+        return json.dumps({"model": self.model, "messages": asked})
 
 
 def snippets_for(base_url: str, offer: Offer) -> Snippets:

@@ -9,10 +9,12 @@ from typing import Final
 from swsllm_nb.proxy.listing import Listed, listed_account
 from swsllm_nb.proxy.offer import utc_today
 from swsllm_nb.proxy.page.charts import burn_down
-from swsllm_nb.proxy.page.staff_desk import details_of, file_answer, office_of, said, sheet_answer
+from swsllm_nb.proxy.page.long_sheets import long_sheet, receipt_rows
+from swsllm_nb.proxy.page.staff_desk import details_of, file_answer, office_of, said
 from swsllm_nb.proxy.page.staff_forms import changed_fields
 from swsllm_nb.proxy.page.student import last_day_of
 from swsllm_nb.proxy.page.visit import Response, Visit
+from swsllm_nb.proxy.page.words import row_id
 from swsllm_nb.proxy.receipts import Receipt, Wanted, receipts, spend_by_model
 from swsllm_nb.proxy.receipts import burn_down as days_of_account
 from swsllm_nb.proxy.refused import refusals_of
@@ -24,7 +26,6 @@ __all__ = ["account", "credit", "edit", "ledger_sheet", "record"]
 _ROWS: Final = 30
 _TRAIL_ROWS: Final = 20
 _REFUSALS: Final = 30
-_SHEET_ROWS: Final = 100_000
 _FIELDS: Final = ("name", "full_name", "email")
 _STATUSES: Final = ("settled", "unconfirmed", "held", "released", "grant", "adjustment")
 _HEADER: Final = (
@@ -71,10 +72,9 @@ async def ledger_sheet(visit: Visit) -> Response:
     if listed is None:
         return _missing(visit)
     await office_of(visit).note_export("export_ledger", listed.account.id)
-    page = await visit.site.store.read(partial(receipts, listed.account.id, limit=_SHEET_ROWS))
-    return await sheet_answer(
-        visit, f"ledger-{listed.account.id}", _HEADER, map(_row, page.receipts)
-    )
+    titles = [visit.say(title) for title in _HEADER]
+    rows = receipt_rows(visit, listed.account.id, _row)
+    return await long_sheet(visit, f"ledger-{listed.account.id}", titles, rows)
 
 
 async def record(visit: Visit) -> Response:
@@ -94,7 +94,7 @@ async def _page(
     if listed is None:
         return _missing(visit)
     account_id, read = listed.account.id, visit.site.store.read
-    status, before_id = visit.query.get("status", ""), _number(visit.query.get("before", ""))
+    status, before_id = visit.query.get("status", ""), row_id(visit.query.get("before", ""))
     wanted = Wanted(status=status if status in _STATUSES else None)
     page = await read(partial(receipts, account_id, wanted, before_id=before_id, limit=_ROWS))
     trail = await office_of(visit).audit(account=listed.account.name, limit=_TRAIL_ROWS)
@@ -124,7 +124,7 @@ async def _page(
 
 async def _found(visit: Visit) -> Listed | None:
     """By its number, which is in no way personal and stays the same when it is renamed."""
-    number = _number(str(visit.request.path_params.get("number", "")))
+    number = row_id(str(visit.request.path_params.get("number", "")))
 
     def find() -> Work[Listed | None]:
         rows = yield ask("SELECT name FROM accounts WHERE id = $1", number)
@@ -135,10 +135,6 @@ async def _found(visit: Visit) -> Listed | None:
 
 def _missing(visit: Visit) -> Response:
     return visit.page("sorry.html", 404, sentence=visit.say("There is no such account."))
-
-
-def _number(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
 def _row(receipt: Receipt) -> tuple[Cell, ...]:

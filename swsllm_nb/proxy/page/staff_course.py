@@ -1,13 +1,16 @@
 """What holds for the course as a whole, and the trail of what staff did."""
 
 import json
+from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
 from swsllm_nb.proxy.audit import Entry
 from swsllm_nb.proxy.course_acts import course_texts
-from swsllm_nb.proxy.page.staff_desk import amount, details_of, office_of, said, sheet_answer
+from swsllm_nb.proxy.page.long_sheets import ROWS_AT_ONCE, long_sheet
+from swsllm_nb.proxy.page.staff_desk import amount, details_of, office_of, said
 from swsllm_nb.proxy.page.staff_forms import changed_fields, chosen_models
 from swsllm_nb.proxy.page.visit import Response, Visit
+from swsllm_nb.proxy.page.words import row_id
 from swsllm_nb.proxy.sheets import Cell
 
 __all__ = ["course_page", "trail", "trail_sheet"]
@@ -17,7 +20,6 @@ _FIELDS: Final = (
     "retention_days", "keys_shown_once",
 )  # fmt: skip
 _TRAIL_ROWS: Final = 100
-_SHEET_ROWS: Final = 100_000
 
 
 async def course_page(visit: Visit) -> Response:
@@ -63,20 +65,25 @@ async def _form(visit: Visit, typed: dict[str, str], trouble: str | None = None)
 
 async def trail(visit: Visit) -> Response:
     """What staff did, the newest first."""
-    before = visit.query.get("before", "")
-    after_id = int(before) if before.isascii() and before.isdigit() and len(before) < 19 else None
-    entries = await office_of(visit).audit(before=after_id, limit=_TRAIL_ROWS + 1)
+    before = row_id(visit.query.get("before", ""))
+    entries = await office_of(visit).audit(before=before, limit=_TRAIL_ROWS + 1)
     shown = entries[:_TRAIL_ROWS]
     older = f"?before={shown[-1].id}" if len(entries) > _TRAIL_ROWS else None
     told = [(entry, details_of(entry)) for entry in shown]
-    return visit.page("staff/trail.html", entries=told, older=older, newest=after_id is None)
+    return visit.page("staff/trail.html", entries=told, older=older, newest=before is None)
 
 
 async def trail_sheet(visit: Visit) -> Response:
     await office_of(visit).note_export("export_trail")
-    entries = await office_of(visit).audit(limit=_SHEET_ROWS)
-    header = ("Time (UTC)", "Who", "Act", "Account", "Details")
-    return await sheet_answer(visit, "trail", header, map(_row, entries))
+    titles = [visit.say(title) for title in ("Time (UTC)", "Who", "Act", "Account", "Details")]
+    return await long_sheet(visit, "trail", titles, _trail_rows(visit))
+
+
+async def _trail_rows(visit: Visit) -> AsyncIterator[Sequence[Sequence[Cell]]]:
+    before = None
+    while entries := await office_of(visit).audit(before=before, limit=ROWS_AT_ONCE):
+        yield [_row(entry) for entry in entries]
+        before = entries[-1].id
 
 
 def _row(entry: Entry) -> tuple[Cell, ...]:

@@ -7,6 +7,7 @@ from swsllm_nb.proxy.office import RosterLine, RosterReport
 from swsllm_nb.proxy.page import staff_questions as questions
 from swsllm_nb.proxy.page.staff_desk import amount, office_of, said, sheet_answer
 from swsllm_nb.proxy.page.visit import Response, Visit
+from swsllm_nb.proxy.page.words import parted
 from swsllm_nb.proxy.sheets import Cell, Dollars
 
 __all__ = ["answer", "page"]
@@ -35,7 +36,7 @@ async def page(visit: Visit) -> Response:
         trouble = visit.say(
             "%(n)s accounts would be new; here at most %(most)s are added at once, so that their "
             "passwords fit on a sheet. Split the file, or use 'swsllm account import'.",
-            n=f"{report.count('added'):,}", most=f"{_MOST_NEW:,}",
+            n=parted(report.count("added")), most=parted(_MOST_NEW),
         )  # fmt: skip
         return await _choose(visit, trouble)
     return await questions.ask(visit, "/staff/roster/answer", question)

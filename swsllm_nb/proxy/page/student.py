@@ -5,14 +5,16 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from swsllm_nb import pricing
+from swsllm_nb.proxy.books import course_sums
+from swsllm_nb.proxy.course import Course
 from swsllm_nb.proxy.offer import Offer
 from swsllm_nb.proxy.own import LiveKey, live_key
-from swsllm_nb.proxy.page.charts import BurnDown, burn_down
+from swsllm_nb.proxy.page.charts import burn_down
 from swsllm_nb.proxy.page.front import offered
 from swsllm_nb.proxy.page.receipt_filter import STATUSES, ReceiptFilter, read_filter
 from swsllm_nb.proxy.page.snippets import snippets_for
 from swsllm_nb.proxy.page.visit import Page, Response, Visit
-from swsllm_nb.proxy.receipts import Day, Receipt, ReceiptPage, Wanted, receipts
+from swsllm_nb.proxy.receipts import Day, ReceiptPage, Unconfirmed, receipts, unconfirmed
 from swsllm_nb.proxy.receipts import burn_down as days_of_account
 from swsllm_nb.proxy.standing import Account
 from swsllm_nb.proxy.work import Work
@@ -20,7 +22,7 @@ from swsllm_nb.proxy.work import Work
 __all__ = ["student_of", "student_pages"]
 
 _SHOWN_RECEIPTS = 20
-_MOST_UNCONFIRMED = 100
+_SHOWN_UNCONFIRMED = 10
 _SMALL_PROMPT_TOKENS = 100
 
 
@@ -29,9 +31,10 @@ class _Home:
     """What the page reads of the database, on one state of it."""
 
     page: ReceiptPage
-    unconfirmed: list[Receipt]
+    unconfirmed: Unconfirmed
     days: list[Day]
     key: LiveKey | None
+    course_unspent_pico: int | None
 
 
 def student_pages() -> Sequence[Page]:
@@ -48,7 +51,8 @@ def student_of(visit: Visit) -> Account:
 async def home(visit: Visit) -> Response:
     account = student_of(visit)
     asked = read_filter(visit.query)
-    read = await visit.site.store.read(lambda: _home(account.id, asked))
+    read = await visit.site.store.read(lambda: _home(account.id, asked, visit.course))
+    least_pico = _least_call_pico(visit.site.offer, account)
     now = datetime.now(UTC)
     today, last_day = now.astimezone().date(), last_day_of(account)
     return visit.page(
@@ -58,9 +62,10 @@ async def home(visit: Visit) -> Response:
         last_day=last_day,
         waiting=_moment(account.valid_from, now) > now,
         over=_moment(account.valid_until, datetime.max.replace(tzinfo=UTC)) <= now,
-        used_up=account.budget_pico - account.spend_pico
-        < _least_call_pico(visit.site.offer, account),
-        chart=_chart(read.days, last_day, today),
+        used_up=account.budget_pico - account.spend_pico < least_pico,
+        course_used_up=read.course_unspent_pico is not None
+        and read.course_unspent_pico < least_pico,
+        chart=burn_down(read.days, last_day, today),
         receipts=read.page.receipts,
         older=read.page.next_before_id,
         asked=asked,
@@ -72,23 +77,26 @@ async def home(visit: Visit) -> Response:
     )
 
 
-def _home(account_id: int, asked: ReceiptFilter) -> Work[_Home]:
-    open_only = Wanted(status="unconfirmed")
-    unconfirmed = yield from receipts(account_id, open_only, limit=_MOST_UNCONFIRMED)
+def _home(account_id: int, asked: ReceiptFilter, course: Course) -> Work[_Home]:
     return _Home(
         page=(
             yield from receipts(
                 account_id, asked.wanted, before_id=asked.before_id, limit=_SHOWN_RECEIPTS
             )
         ),
-        unconfirmed=[one for one in unconfirmed.receipts if one.creditable_pico],
+        unconfirmed=(yield from unconfirmed(account_id, limit=_SHOWN_UNCONFIRMED)),
         days=(yield from days_of_account(account_id)),
         key=(yield from live_key(account_id)),
+        course_unspent_pico=(yield from _course_unspent_pico(course)),
     )
 
 
-def _chart(days: list[Day], last_day: date | None, today: date) -> BurnDown | None:
-    return burn_down(days, last_day, today)
+def _course_unspent_pico(course: Course) -> Work[int | None]:
+    """What the whole course may still spend; None where no cap is set."""
+    if course.cap_pico is None:
+        return None
+    spend_pico: int = (yield from course_sums())["spend_pico"]
+    return course.cap_pico - spend_pico
 
 
 def last_day_of(account: Account) -> date | None:

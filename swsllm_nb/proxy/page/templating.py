@@ -11,7 +11,8 @@ from typing import Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from swsllm_nb.money import show_cost, show_left, usd_text
-from swsllm_nb.proxy.page.words import LANGUAGES, Language, translate
+from swsllm_nb.proxy.page.sentences import retold
+from swsllm_nb.proxy.page.words import LANGUAGES, Language, parted, translate
 
 __all__ = ["Environment", "StaticFile", "environments", "shown_day", "shown_moment", "static_files"]
 
@@ -64,11 +65,12 @@ def _environment(language: Language) -> Environment:
         newstyle=True,
     )
     environment.filters |= {
-        "cost": show_cost,
-        "left": show_left,
+        "cost": lambda pico: parted(show_cost(pico)),
+        "left": lambda pico, of_pico=None: parted(show_left(pico, of_pico)),
         "per_million": lambda pico_per_token: usd_text(pico_per_token * _TOKENS_PER_PRICE),
         "usd": _shown_exactly,
-        "number": partial(_shown_number, language=language),
+        "number": parted,
+        "told": partial(retold, language=language),
         "moment": partial(shown_moment, language=language),
         "day": partial(shown_day, language=language),
     }
@@ -77,13 +79,7 @@ def _environment(language: Language) -> Environment:
 
 
 def _shown_exactly(pico: int) -> str:
-    return f"{'-' if pico < 0 else ''}${usd_text(abs(pico))}"
-
-
-def _shown_number(number: int, *, language: Language) -> str:
-    """With the thousands parted as the language does: 16,384 or 16.384."""
-    shown = f"{number:,}"
-    return shown.replace(",", ".") if language == "de" else shown
+    return parted(f"{'-' if pico < 0 else ''}${usd_text(abs(pico))}")
 
 
 def shown_moment(at: str | None, *, language: Language) -> str:

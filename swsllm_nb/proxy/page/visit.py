@@ -3,13 +3,13 @@
 import base64
 import binascii
 import hmac
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from swsllm_nb.proxy.auth import Passwords, Secret
 from swsllm_nb.proxy.course import Course
@@ -165,6 +165,11 @@ class Visit:
         if cache:
             response.headers["cache-control"] = cache
         return response
+
+    def long_download(self, chunks: AsyncIterator[bytes], media_type: str, name: str) -> Response:
+        """Something to be saved that is sent while it is made."""
+        kept = {"content-disposition": f'attachment; filename="{name}"'}
+        return StreamingResponse(chunks, media_type=media_type, headers=kept)
 
     def redirect(self, path: str, notice: str | None = None) -> Response:
         """To another of our pages, which tells the notice once."""

@@ -1,15 +1,27 @@
 """The two languages of the page: whose is spoken, and German for every English text."""
 
 import json
+import re
 from functools import cache
 from importlib import resources
 from typing import Final, Literal, TypeAlias
 
-__all__ = ["LANGUAGES", "Language", "german", "language_named", "preferred", "translate"]
+__all__ = [
+    "LANGUAGES",
+    "Language",
+    "german",
+    "language_named",
+    "parted",
+    "preferred",
+    "row_id",
+    "translate",
+]
 
 Language: TypeAlias = Literal["de", "en"]
 
 LANGUAGES: Final[dict[Language, str]] = {"de": "Deutsch", "en": "English"}
+
+_THOUSANDS: Final = re.compile(r"(?<=\d)(?=(?:\d{3})+$)")
 
 
 @cache
@@ -23,6 +35,21 @@ def german() -> dict[str, str]:
 
 def translate(english: str, language: Language) -> str:
     return german().get(english, english) if language == "de" else english
+
+
+def parted(number: int | str) -> str:
+    """A number or an amount with its thousands parted by a narrow no-break space.
+
+    In both languages, beside amounts such as $0.15: 1.234 and 1,234 are another number each,
+    depending on who reads them.
+    """
+    whole, point, decimals = str(number).partition(".")
+    return _THOUSANDS.sub("\u202f", whole) + point + decimals
+
+
+def row_id(text: str) -> int | None:
+    """The id of a row that stands in an address or a form; None for what cannot be one."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
 def language_named(text: str | None) -> Language | None:
