@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from apps import SECRET
 
 from swsllm_nb.catalogue import default_catalogue
+from swsllm_nb.money import usd_text
 from swsllm_nb.pricing import Bound
 from swsllm_nb.proxy import accounts, books
 from swsllm_nb.proxy.accounts import NewAccount, NewKey
 from swsllm_nb.proxy.ledger import Intent
+from swsllm_nb.proxy.office import Office
 from swsllm_nb.proxy.store import KeyHolder, Store, database_at
 from swsllm_nb.proxy.work import Database, Work, ask
 
@@ -80,6 +83,12 @@ def intent(holder: KeyHolder, number: int, hold_pico: int) -> Intent:
         stream=False,
         upstream="a test",
     )
+
+
+async def set_cap(store: Store, cap_pico: int | None) -> None:
+    """The most that all accounts together may spend, said as staff say it; None lifts it."""
+    cap_usd = "" if cap_pico is None else usd_text(cap_pico)
+    await Office(store, SECRET, "a test").set_course(cap_usd=cap_usd)
 
 
 async def account_named(store: Store, name: str) -> Any:

@@ -26,6 +26,7 @@ ONLY_HERE = {
         "cli.course",
         "cli.doctor",
         "cli.handouts",
+        "cli.invoices",
         "cli.models",
         "cli.overview",
         "cli.place",

@@ -4,16 +4,23 @@ import csv
 import io
 import json
 import os
+import re
+import sqlite3
 import stat
-from collections.abc import Callable, Iterator
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import click
 import pytest
 from click.testing import CliRunner, Result
+from proxies import clean_environment
 
 from swsllm_nb.cli import commands
+from swsllm_nb.proxy.auth import initial_password_is
 
 ROSTER = "Benutzername;Vorname;Nachname;E-Mail\nada;Ada;King;a@x.de\nbob;=1+1;;b@x.de\n"
 BAD_LINE = "eve;Eve;Öz;nowhere\n"
@@ -140,6 +147,83 @@ def test_no_file_is_left_where_nobody_got_a_password(course: Prompt) -> None:
     assert not path.exists()
 
 
+INTERRUPTED = """
+import os, signal
+from swsllm_nb.cli import main
+from swsllm_nb.proxy.store import Store
+
+write = Store.write
+
+async def write_and_press_ctrl_c(self, work):
+    done = await write(self, work)
+    if isinstance(done, list):
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+    return done
+
+Store.write = write_and_press_ctrl_c
+main()
+"""
+"""Ctrl-C, twice, in the moment after accounts were added, when nobody knows their passwords yet."""
+
+
+def swsllm(
+    course: Prompt, *words: str, program: Sequence[str] = ("-m", "swsllm_nb"), **options: Any
+) -> subprocess.Popen[str]:
+    """A command in a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, *program, *words], stderr=subprocess.PIPE, text=True,
+        env=clean_environment(SWSLLM_DATA=str(course.folder)), **options,
+    )  # fmt: skip
+
+
+def class_of(course: Prompt, size: int) -> str:
+    return str(roster(course, "account\n" + "".join(f"s{number}\n" for number in range(size))))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")
+def test_ctrl_c_in_an_import_leaves_no_account_whose_password_nobody_has(course: Prompt) -> None:
+    sheet = course.folder / "passwords.csv"
+    words = ("account", "import", class_of(course, 100), "-o", str(sheet))
+    process = swsllm(course, *words, program=["-c", INTERRUPTED])
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 1, told
+    assert "Traceback" not in told
+    given = table(sheet.read_text("utf-8"))
+    accounts = {row["account"] for row in course.told("account", "list")} - {"ada", "bob"}
+    assert len(accounts) == 25
+    assert {row["account"] for row in given} == accounts
+    with closing(sqlite3.connect(course.folder / "swsllm.sqlite3")) as database:
+        hashes = dict(database.execute("SELECT name, password_hash FROM accounts").fetchall())
+    assert all(initial_password_is(row["password"], hashes[row["account"]]) for row in given)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="writes to a disk that is full")
+@pytest.mark.parametrize("more", [[], ["--json"]])
+def test_passwords_that_cannot_be_written_are_said_by_name(course: Prompt, more: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        process = swsllm(course, "account", "import", class_of(course, 30), *more, stdout=full)
+        _, told = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert told.startswith("Error: The passwords of s0, s1, s2")
+    assert "No space left on device" in told
+    assert len(told.splitlines()) == 1
+    told_names = told.strip().partition("swsllm account password ")[2].split()
+    accounts = {row["account"] for row in course.told("account", "list")} - {"ada", "bob"}
+    assert set(told_names) == accounts
+
+
+@pytest.mark.skipif(os.name != "posix", reason="closes a pipe")
+def test_new_passwords_into_a_closed_pipe_are_said_by_name(course: Prompt) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    process = swsllm(course, "account", "password", "--all", stdout=writing)
+    os.close(writing)
+    _, told = process.communicate(timeout=60)
+    assert (process.returncode, len(told.splitlines())) == (1, 1)
+    assert told.endswith("Make new ones: swsllm account password ada bob\n")
+
+
 def test_a_selection_is_named_or_all_and_one_that_cannot_makes_exit_code_1(
     course: Prompt,
 ) -> None:
@@ -255,13 +339,33 @@ def test_accounts_are_searched_sorted_and_told_with_how_they_stand(course: Promp
     assert course.run("account", "list", "--status", "ended").stdout == ""
 
 
+def test_what_was_refused_to_an_account_is_shown_with_it(course: Prompt) -> None:
+    assert "Refused" not in course.run("account", "show", "ada").stdout
+    with sqlite3.connect(course.folder / "swsllm.sqlite3") as connection:
+        connection.execute(
+            "INSERT INTO refusals VALUES (1, '2026-11-23T09', 'insufficient_quota', 'gpt-4o', 3, "
+            "'2026-11-23T09:30:00Z')"
+        )
+    connection.close()
+    (refused,) = course.told("account", "show", "ada")["refusals"]
+    assert (refused["code"], refused["model"], refused["refusals"]) == (
+        "insufficient_quota", "gpt-4o", 3,
+    )  # fmt: skip
+    shown = course.run("account", "show", "ada").stdout
+    assert re.search(r"Refused:\n *hour +code .*\n2026-11-23T09 +insufficient_quota", shown)
+
+
 def test_all_that_is_kept_of_one_student_is_told_and_no_secret(course: Prompt) -> None:
     record = json.loads(course.run("account", "export", "ada").stdout)
     assert record["account"]["email"] == "a@x.de"
     assert [row["granted_usd"] for row in record["ledger"]] == ["5.00"]
-    assert [act["act"] for act in record["acts"]] == ["add_account"]
+    assert [act["act"] for act in record["acts"]] == ["add_account", "export_record"]
     assert "argon2" not in json.dumps(record)
     assert "no account 'eve'" in course.fault("account", "export", "eve")
+    assert course.told("audit", "--limit", "1")[0]["act"] == "export_record"
+    course.run("usage", "export", "--account", "ada")
+    (entry,) = course.told("audit", "--limit", "1")
+    assert (entry["act"], entry["account"]) == ("export_ledger", "ada")
 
 
 def test_the_class_and_the_invoice_are_told_at_the_prompt(course: Prompt) -> None:
@@ -271,11 +375,15 @@ def test_the_class_and_the_invoice_are_told_at_the_prompt(course: Prompt) -> Non
     text = course.run("course", "overview").stdout
     assert "Near the limit: nobody" in text
     assert "ada" in text
-    days = ("course", "invoice", "--since", "2026-11-01", "--until", "2026-11-30")
+    days = ("ledger", "invoice", "--since", "2026-11-01", "--until", "2026-11-30")
     assert course.told(*days)["agrees"] is None
     assert course.told(*days, "--billed", "0")["agrees"] is True
     wrong = course.told(*days, "--billed", "0.01", exit_code=1)
-    assert (wrong["most_usd"], wrong["agrees"]) == ("0.00", False)
+    assert (wrong["most_usd"], wrong["above_usd"], wrong["agrees"]) == ("0.00", "0.01", False)
+    assert "No day is from 2026-11-01 on" in course.fault(*days[:-1], "2026-10-31")
+    assert "-1 cannot have been billed" in course.fault(*days, "--billed", "-1")
+    for unclear in (days[:2], days[:4], (*days, str(roster(course, "")))):
+        assert course.run(*unclear).exit_code == 2
 
 
 def test_a_course_on_postgresql_has_the_same_words(

@@ -169,6 +169,17 @@ def test_a_models_price_is_changed_for_new_calls_and_the_living_proxy_learns_of_
     course.words("model", "set", "gpt-4o-mini", "--input", "0.15", "--output", "0.60")
 
 
+def test_a_models_long_prompts_and_its_regions_multiplier_are_priced(course: Course) -> None:
+    long = ("--long-above", "50000", "--long-input", "5", "--long-output", "20")
+    day = ("--valid-from", "2090-01-01")
+    course.words("model", "set", "o3-mini", *long, "--multiplier", "1.1", *day)
+    assert "is too fine" in course.fault("model", "set", "o3-mini", "--input", "0.000001", *day)
+    shown = course.words("model", "set", "o3-mini", *long)
+    assert shown["long_prompts"] == {
+        "above_tokens": 50000, "input_usd": "5", "output_usd": "20",
+    }  # fmt: skip
+
+
 def test_a_model_is_not_switched_on_before_its_limits_are_known(course: Course) -> None:
     assert "context_tokens" in course.fault("model", "set", "gpt-6-luna", "--enable")
     assert "no model" in course.fault("model", "set", "gpt-9", "--enable")

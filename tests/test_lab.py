@@ -5,12 +5,13 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -81,9 +82,16 @@ def running_lab(
 
 KERNEL_QUESTION = """
 import json, os
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 base, key = os.environ["SWSLLM_BASE_URL"], os.environ["SWSLLM_API_KEY"]
 account = json.load(urlopen(Request(base + "/account", headers={"Authorization": "Bearer " + key})))
+refused = Request(base + "/chat/completions", b'{"model": "gpt-9", "messages": []}',
+                  {"Authorization": "Bearer " + key})
+try:
+    urlopen(refused)
+except HTTPError as error:
+    error.close()
 secrets = [name for name in os.environ if name.startswith(("SWSLLM_", "OPENAI_"))]
 print(json.dumps({"account": account, "names": sorted(secrets)}))
 """
@@ -116,6 +124,8 @@ def test_lab_gives_a_kernel_five_dollars_and_no_secret_and_leaves_nothing_runnin
         assert answer["account"]["remaining_usd"] == "5.00"
         process.send_signal(getattr(signal, stop))
         assert process.wait(WAIT_SECONDS) == 0
+    with closing(sqlite3.connect(tmp_path / "data" / "swsllm.sqlite3")) as database:
+        assert database.execute("SELECT refusals FROM refusals").fetchall() == [(1,)]
     assert not is_listening(port)
     assert not is_listening(proxy_port)
     until(lambda: processes_with(mark) == [], "something is still running")

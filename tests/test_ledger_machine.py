@@ -22,12 +22,12 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from office import DIED, Office, new_account, office, priced_intent
+from stores import set_cap
 
 from swsllm_nb import pricing
 from swsllm_nb.pricing import Bound, Prices
 from swsllm_nb.proxy import accounts
 from swsllm_nb.proxy.accounts import Limits, NewKey
-from swsllm_nb.proxy.course import set_course_cap
 from swsllm_nb.proxy.errors import (
     BudgetExhausted,
     BudgetReserved,
@@ -422,7 +422,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(cap=st.none() | st.integers(0, 3000))
     def set_the_cap_of_the_course(self, cap: int | None) -> None:
-        self.office.do(self.office.stores[1].write(lambda: set_course_cap(cap)))
+        self.office.do(set_cap(self.office.stores[1], cap))
         self.course.cap = cap
 
     # What must hold after each of them

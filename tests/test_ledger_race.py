@@ -15,13 +15,12 @@ from typing import Any
 
 import pytest
 from office import DIED, Office, new_account, office, priced_intent
-from stores import execute
+from stores import execute, set_cap
 
 from swsllm_nb import pricing
 from swsllm_nb.pricing import Bound, Prices
 from swsllm_nb.proxy import accounts, books, postgres
 from swsllm_nb.proxy.accounts import NewKey
-from swsllm_nb.proxy.course import set_course_cap
 from swsllm_nb.proxy.errors import BudgetExhausted, BudgetReserved, TooManyCalls, Unauthenticated
 from swsllm_nb.proxy.ledger import Hold, Outcome
 from swsllm_nb.proxy.standing import Account
@@ -203,7 +202,7 @@ async def _staff(course: Course) -> None:
         student = course.chance.choice(course.students[1:])
         act = course.chance.choice((_grant, _grant, _switch, _renew, _cap))
         await act(course, student)
-    await course.store.write(lambda: set_course_cap(None))
+    await set_cap(course.store, None)
 
 
 async def _grant(course: Course, student: Student) -> None:
@@ -230,9 +229,9 @@ async def _renew(course: Course, student: Student) -> None:
 async def _cap(course: Course, student: Student) -> None:
     sums = await course.store.read(books.course_sums)
     room = course.chance.randrange(2000)
-    await course.store.write(lambda: set_course_cap(sums["spend_pico"] + room))
+    await set_cap(course.store, sums["spend_pico"] + room)
     await course.pause()
-    await course.store.write(lambda: set_course_cap(None))
+    await set_cap(course.store, None)
 
 
 async def _audit(course: Course) -> None:
@@ -268,7 +267,7 @@ def test_the_cap_of_a_course_holds_for_many_accounts_that_call_at_once(
 
     async def rush() -> list[Any]:
         holders = [await new_account(office.stores[0], f"{each}", 10_000) for each in range(16)]
-        await office.stores[0].write(lambda: set_course_cap(400))
+        await set_cap(office.stores[0], 400)
         calls = [
             chance.choice(office.stores).reserve(priced_intent(holder, number, Prices(0, 1), bound))
             for number, holder in enumerate(holders * 3)

@@ -49,6 +49,24 @@ def test_a_price_without_a_day_holds_from_today_and_can_be_mended_today() -> Non
     assert mended["prices"][1]["source"] == "stated by the teaching staff"
 
 
+def test_prices_of_long_prompts_are_stated_part_by_part_and_kept_with_each_version() -> None:
+    long = {"long_above_tokens": 100_000, "long_input_usd": "0.30", "long_output_usd": "1.20"}
+    rows = {**overlaid({}), MINI: change(MINI, **long, multiplier="1.1")}
+    rows[MINI] = change(MINI, rows, output_usd="0.70", valid_from="2026-12-01")
+    rows[MINI] = change(MINI, rows, long_input_usd="0.40", valid_from="2026-12-01")
+    first, now, later = rows[MINI]["prices"]
+    assert "long_prompts" not in first
+    assert now["long_prompts"] == {
+        "above_tokens": 100_000, "input_usd": "0.30", "output_usd": "1.20",
+    }  # fmt: skip
+    assert later["long_prompts"] == {**now["long_prompts"], "input_usd": "0.40"}
+    assert (later["multiplier"], later["output_usd"]) == ("1.1", "0.70")
+    (without,) = change(MINI, rows, long_above_tokens=None, valid_from="2026-12-01")["prices"][2:]
+    assert "long_prompts" not in without
+    with pytest.raises(ValueError, match="long_prompts"):
+        change(MINI, long_above_tokens=100_000)
+
+
 def test_a_price_of_days_gone_by_is_refused() -> None:
     with pytest.raises(ValueError, match=r"cannot hold from 2026-11-22.*State 2026-11-23"):
         change(MINI, input_usd="1", valid_from="2026-11-22")

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,13 @@ import pytest
 from apps import SECRET
 from stores import Place, execute, intent
 
+from swsllm_nb.catalogue import overlaid
 from swsllm_nb.proxy import books, own, teaching, words
 from swsllm_nb.proxy.auth import Secret, password_is
+from swsllm_nb.proxy.course import model_rows
 from swsllm_nb.proxy.ledger import Outcome
+from swsllm_nb.proxy.models import row_named, row_texts
+from swsllm_nb.proxy.offer import utc_today
 from swsllm_nb.proxy.office import Office
 from swsllm_nb.proxy.store import KeyHolder, Store
 
@@ -159,6 +164,7 @@ def test_each_act_stands_in_the_trail_with_who_and_whose_and_no_secret(place: Pl
         await office.revoke_staff_keys("jo")
         secrets.append((await office.reset_teacher_password("jo")).password)
         await office.set_teacher_enabled("jo", False)
+        await office.personal_record("ada")
         assert await trail(office) == [
             *(
                 (act, "ada")
@@ -174,6 +180,7 @@ def test_each_act_stands_in_the_trail_with_who_and_whose_and_no_secret(place: Pl
                     "revoke_staff_keys", "reset_teacher_password", "disable_teacher",
                 )
             ),
+            ("export_record", "ada"),
         ]  # fmt: skip
         entries = await office.audit()
         assert {entry.author for entry in entries} == {"prof"}
@@ -184,7 +191,7 @@ def test_each_act_stands_in_the_trail_with_who_and_whose_and_no_secret(place: Pl
         assert details["set_model"] == {"model": "gpt-4o-2024-11-20", "output_usd": "11"}
         everything = repr(entries) + repr(made) + repr(reset)
         assert not [secret for secret in secrets if secret in everything]
-        page = await office.audit(before=entries[3].id, account="ada", limit=2)
+        page = await office.audit(before=entries[4].id, account="ada", limit=2)
         assert [entry.act for entry in page] == ["revoke_keys", "renew_key"]
 
     run(place, act)
@@ -424,6 +431,73 @@ def test_a_model_is_added_like_another_one_priced_and_retired(place: Place) -> N
     run(place, act)
 
 
+def test_teachers_who_change_one_model_at_once_take_nothing_back_from_each_other(
+    place: Place,
+) -> None:
+    changes: list[dict[str, Any]] = [
+        {"output_usd": "11"}, {"input_usd": "3"}, {"aliases": ["four"]}, {"floor_cap_tokens": 300},
+        {"default_cap_tokens": 5000}, {"shutdown_date": "2090-01-01"}, {"default": True},
+        {"multiplier": "1.1"},
+    ]  # fmt: skip
+
+    async def act(office: Office) -> None:
+        async with place.store() as other:
+            hands = [office, replace(office, store=other)] * 4
+            await asyncio.gather(
+                *(
+                    hand.set_model("gpt-4o-2024-11-20", **one)
+                    for hand, one in zip(hands, changes, strict=True)
+                )
+            )
+        (row,) = [row for row in await office.models() if row["model"] == "gpt-4o-2024-11-20"]
+        for one in changes:
+            assert {field: row[field] for field in one} == one
+
+    run(place, act)
+
+
+def test_teachers_who_describe_the_course_at_once_agree_or_one_is_refused(place: Place) -> None:
+    async def act(office: Office) -> None:
+        async with place.store() as other:
+            colleague = replace(office, store=other)
+            days = await asyncio.gather(
+                office.set_course(begins="2027-03-01"), colleague.set_course(ends="2027-02-01"),
+                return_exceptions=True,
+            )  # fmt: skip
+            assert sum(isinstance(one, ValueError) for one in days) == 1
+            seen = {"contact": ""}
+            saved = await asyncio.gather(
+                office.set_course(seen, contact="room 1"),
+                colleague.set_course(seen, contact="room 2"),
+                return_exceptions=True,
+            )
+            (refused,) = [one for one in saved if isinstance(one, ValueError)]
+            contact = (await office.course()).contact
+            assert f"A colleague changed the same while you did: contact ({contact})" in str(
+                refused
+            )
+            await office.set_course({"name": ""}, name="SWS")
+
+    run(place, act)
+
+
+def test_what_a_colleague_changed_of_a_model_meanwhile_is_not_overwritten_unseen(
+    place: Place,
+) -> None:
+    async def act(office: Office) -> None:
+        rows = overlaid(await office.store.read(model_rows))
+        seen = row_texts(row_named(rows, "gpt-4o"), utc_today())
+        price = {"prices": seen["prices"]}
+        await office.set_model("gpt-4o", price, output_usd="11", valid_from="2090-01-01")
+        with pytest.raises(ValueError, match=r"changed the same while you did: prices\. Nothing"):
+            await office.set_model("gpt-4o", price, output_usd="12", valid_from="2090-01-01")
+        await office.set_model("gpt-4o", {"successor": ""}, successor="gpt-4o-mini")
+        with pytest.raises(ValueError, match=r"successor \(gpt-4o-mini"):
+            await office.set_model("gpt-4o", {"successor": ""}, successor="o3-mini")
+
+    run(place, act)
+
+
 def test_staff_have_passwords_and_keys_of_their_own_which_end_with_them(place: Place) -> None:
     async def act(office: Office) -> None:
         made = await office.add_teacher("jo")
@@ -456,6 +530,28 @@ def test_staff_have_passwords_and_keys_of_their_own_which_end_with_them(place: P
         assert [teacher.keys for teacher in await office.teachers()] == [0]
         with pytest.raises(ValueError, match="no member of staff 'eve'"):
             await office.new_staff_key("eve")
+
+    run(place, act)
+
+
+@pytest.mark.parametrize("name", ["the student", "The Proxy", "the  proxy", "swsllm lab"])
+def test_no_colleague_is_called_what_the_trail_calls_others(place: Place, name: str) -> None:
+    async def act(office: Office) -> None:
+        with pytest.raises(ValueError, match="cannot be a colleague's name"):
+            await office.add_teacher(name)
+        assert await office.teachers() == []
+
+    run(place, act)
+
+
+def test_nobody_switches_themselves_off(place: Place) -> None:
+    async def act(office: Office) -> None:
+        await office.add_teacher("prof")
+        with pytest.raises(ValueError, match="cannot switch yourself off"):
+            await office.set_teacher_enabled("prof", False)
+        assert [teacher.enabled for teacher in await office.teachers()] == [True]
+        colleague = replace(office, author="jo")
+        assert not (await colleague.set_teacher_enabled("prof", False)).enabled
 
     run(place, act)
 

@@ -1,8 +1,11 @@
 """What keeps the page safe: sign-in, sessions, forms, headers, and what nobody may learn."""
 
 import asyncio
+import itertools
 import re
 import time
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import httpx2
@@ -16,6 +19,7 @@ from swsllm_nb.proxy import auth
 from swsllm_nb.proxy.errors import StoreUnavailable
 from swsllm_nb.proxy.forwarded import read_network
 from swsllm_nb.proxy.office import Office
+from swsllm_nb.proxy.page import throttle
 
 
 @pytest.fixture(autouse=True)
@@ -309,6 +313,7 @@ def test_the_page_answers_to_its_own_name_only(
 
 def test_a_forwarded_host_or_client_is_not_believed_from_anybody(tmp_path: Path) -> None:
     async def act(served: Course) -> None:
+        await Visitor(served, address="10.8.0.1").settle_in("ada", served.password)
         liar = Visitor(served, **{"x-forwarded-host": "evil.example"})
         assert (await liar.get("/sign-in")).status_code == 200
         assert "evil.example" not in liar.page
@@ -316,7 +321,7 @@ def test_a_forwarded_host_or_client_is_not_believed_from_anybody(tmp_path: Path)
             liar.client.headers["x-forwarded-for"] = f"10.0.0.{number}"
             answer = await liar.sign_in("ada", "wrong")
         assert answer.status_code == 403
-        assert (await liar.sign_in("ada", served.password)).status_code == 429
+        assert (await liar.sign_in("ada", CHOSEN)).status_code == 429
 
     visiting(tmp_path, act)
 
@@ -329,14 +334,15 @@ def test_whom_a_trusted_front_proxy_speaks_for_is_throttled_and_not_the_proxy(
             somebody = Visitor(served, address="10.9.0.1", **{"x-forwarded-for": client})
             return (await somebody.sign_in("ada", password)).status_code
 
+        await Visitor(served, address="10.8.0.1").settle_in("ada", served.password)
         for _ in range(6):
             assert await sign_in("203.0.113.7", "wrong") == 403
-        assert await sign_in("203.0.113.7", served.password) == 429
-        assert await sign_in("203.0.113.7, 198.51.100.8", served.password) == 303
+        assert await sign_in("203.0.113.7", CHOSEN) == 429
+        assert await sign_in("203.0.113.7, 198.51.100.8", CHOSEN) == 303
         for number in range(6):
             assert await sign_in(f"2001:db8:1:2::{number}", "wrong") == 403
-        assert await sign_in("2001:db8:1:2:ffff::1", served.password) == 429
-        assert await sign_in("2001:db8:1:3::1", served.password) == 303
+        assert await sign_in("2001:db8:1:2:ffff::1", CHOSEN) == 429
+        assert await sign_in("2001:db8:1:3::1", CHOSEN) == 303
 
     visiting(tmp_path, act, trusted_proxies=(read_network("10.9.0.0/16"),))
 
@@ -414,14 +420,15 @@ def test_guessing_is_stopped_for_one_account_from_one_place_and_nobody_else(
 ) -> None:
     async def act(served: Course) -> None:
         made = await Office(served.store, SECRET, "a test").add_account("bob", "1.00")
+        await Visitor(served, address="10.8.0.1").settle_in("ada", served.password)
         guesser = Visitor(served, address="10.0.0.1")
         for _ in range(6):
             assert (await guesser.sign_in("ada", "wrong")).status_code == 403
-        answer = await guesser.sign_in("ada", served.password)
+        answer = await guesser.sign_in("ada", CHOSEN)
         assert answer.status_code == 429
         assert re.search(r"wait \d+ seconds", guesser.told)
         elsewhere, beside = (Visitor(served, address=f"10.0.0.{n}") for n in (2, 1))
-        assert (await elsewhere.sign_in("ada", served.password)).is_redirect
+        assert (await elsewhere.sign_in("ada", CHOSEN)).is_redirect
         assert (await beside.sign_in("bob", made.password)).is_redirect
 
     visiting(tmp_path, act)
@@ -440,6 +447,43 @@ def test_who_fails_on_purpose_locks_out_no_browser_that_signed_in_before(tmp_pat
             await hostile.send("/sign-in", name="ada", password="x")
         assert (await hostile.send("/sign-in", name="ada", password=CHOSEN)).status_code == 429
         assert (await ada.sign_in("ada", CHOSEN)).status_code == 303
+
+    visiting(tmp_path, act)
+
+
+def test_a_class_signs_in_for_the_first_time_while_somebody_beside_it_only_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for rule in ("_ADDRESS", "_NAME", "_PAIR"):
+        monkeypatch.setattr(throttle, rule, replace(getattr(throttle, rule), free=2))
+
+    async def act(served: Course) -> None:
+        office = Office(served.store, SECRET, "a test")
+        made = [await office.add_account(f"student {n}", "1") for n in range(30)]
+        names = [one.account.name for one in made]
+        hostile = Visitor(served)
+        await hostile.get("/sign-in")
+        answers: Counter[int] = Counter()
+
+        async def fail_until_told() -> None:
+            for name in itertools.cycle(names):
+                answer = await hostile.send("/sign-in", name=name, password="guess")
+                answers[answer.status_code] += 1
+                if done.is_set():
+                    return
+
+        done = asyncio.Event()
+        failing = asyncio.create_task(fail_until_told())
+        while not answers[429]:
+            await asyncio.sleep(0)
+        signing_in = (Visitor(served).sign_in(one.account.name, one.password) for one in made)
+        signed_in = await asyncio.gather(*signing_in)
+        assert [answer.status_code for answer in signed_in] == [303] * 30
+        assert (await Visitor(served).settle_in(names[0], made[0].password)).status_code == 303
+        assert (await Visitor(served).sign_in(names[0], CHOSEN)).status_code == 429
+        done.set()
+        await failing
+        assert answers[403] < 10
 
     visiting(tmp_path, act)
 
@@ -697,6 +741,18 @@ def test_where_keys_are_shown_once_a_form_that_is_sent_again_shows_none(tmp_path
         assert "cannot be shown again" in ada.told
         keys = await execute(served.store, "SELECT id FROM keys WHERE revoked_at IS NULL")
         assert len(keys) == 1
+
+    visiting(tmp_path, act)
+
+
+def test_a_teachers_own_new_password_stands_in_the_trail(tmp_path: Path) -> None:
+    async def act(served: Course) -> None:
+        password, staff = await teacher(served), Visitor(served)
+        await staff.settle_in("lehr", password, "/staff")
+        await staff.get("/staff/trail")
+        assert re.search(r"<td>lehr</td><td>\s*own password chosen", staff.page)
+        assert CHOSEN not in staff.page
+        assert (await Visitor(served).sign_in("lehr", CHOSEN, "/staff")).status_code == 303
 
     visiting(tmp_path, act)
 

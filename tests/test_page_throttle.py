@@ -3,6 +3,7 @@
 import asyncio
 from functools import partial
 
+import pytest
 from stores import Place, execute
 
 from swsllm_nb.proxy.auth import Secret
@@ -104,6 +105,23 @@ def test_one_password_for_many_names_is_slowed_to_seconds_and_no_more(place: Pla
             assert await succeeds(store, "ada", CLASSROOM)
 
     asyncio.run(act())
+
+
+@pytest.mark.parametrize(
+    ("rule", "first_hour", "later_hour"),
+    [("_PAIR", 21, 12), ("_NAME", 91, 60), ("_ADDRESS", 920, 720)],
+)
+def test_who_guesses_as_fast_as_they_may_has_no_more_tries_than_are_written_down(
+    rule: str, first_hour: int, later_hour: int
+) -> None:
+    counted = getattr(throttle, rule)
+    tries, failures, last, now = [0, 0, 0], 0, 0.0, 0.0
+    while now < 3 * 3600:
+        tries[int(now // 3600)] += 1
+        failures = max(0, failures - int((now - last) / counted.drain_seconds)) + 1
+        last, now = now, now + counted.block_seconds(failures) + 0.001
+    assert tries == [first_hour, later_hour, later_hour]
+    assert f"{first_hour} and {later_hour}" in (throttle.__doc__ or "")
 
 
 def test_names_and_addresses_are_not_kept_and_old_tries_are_forgotten(place: Place) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import httpx2
 import pytest
 from apps import SECRET, course
+from stores import execute
 
 from swsllm_nb.proxy import own
 from swsllm_nb.proxy.office import Office
@@ -61,6 +62,18 @@ def run(tmp_path: Path) -> Callable[[Callable[[Script], Awaitable[None]]], None]
 
 
 Run = Callable[[Callable[[Script], Awaitable[None]]], None]
+
+
+async def unconfirmed_call(store: Store) -> None:
+    """Of ada, as a process that died leaves one behind."""
+    await execute(
+        store,
+        "INSERT INTO ledger (kind, account_id, at, request_id, state, model, upstream, stream, "
+        "hold_pico, amount_pico, prices, cap_tokens, finished_at) VALUES ('call', 1, utc_now(), "
+        "'req_1', 'unconfirmed', 'gpt-4o', 'x', 0, 7, 7, "
+        '\'{"input":1,"output":1}\', 7, utc_now())',
+    )
+    await execute(store, "UPDATE accounts SET spend_pico = 7 WHERE id = 1")
 
 
 def test_a_script_runs_a_course_from_its_first_account_to_its_last(run: Run) -> None:
@@ -165,8 +178,59 @@ def test_the_class_and_one_students_data_are_read_without_a_question_or_a_secret
         assert "hash" not in str(personal)
         held_against = await script.act("compare_invoice", csv="2026-11-02,0.25")
         assert held_against["total"]["billed_usd"] == "0.25"
+        days = {"since": "2026-11-01", "until": "2026-11-30"}
+        told = await script.act("compare_invoice", **days, billed_usd="0.25")
+        assert (told["above_usd"], told["agrees"]) == ("0.25", False)
+        assert (await script.act("compare_invoice", **days))["agrees"] is None
+        backwards = {"since": "2026-11-30", "until": "2026-11-01"}
+        assert "No day is from" in await script.fault("compare_invoice", **backwards)
+        assert "billed" in await script.fault("compare_invoice", **days, billed_usd="-1")
+        for unclear in ({}, {"since": "2026-11-01"}, {**days, "csv": "2026-11-02,0.25"}):
+            assert "State the invoice's file" in await script.fault("compare_invoice", **unclear)
         usage = await script.read("usage", account="ada", limit=1)
         assert usage == {"data": personal["ledger"], "next_cursor": None}
+
+    run(act)
+
+
+def test_every_act_and_every_record_that_is_taken_away_stands_in_the_trail(run: Run) -> None:
+    names = {"names": ["eve"]}
+    told: dict[str, dict[str, Any]] = {
+        "add_account": {"name": "eve", "budget_usd": "1"},
+        "edit": {"name": "eve", "full_name": "Eve"},
+        "credit": {"request_id": "req_1", "reason": "it was cut"},
+        "grant": {**names, "amount_usd": "1", "reason": "exam"},
+        "disable": names, "enable": names, "limit": {**names, "in_flight": 2},
+        "reset_passwords": names, "renew_keys": names, "revoke_keys": {"name": "eve"},
+        "delete": names,
+        "import_roster": {"csv": "name,budget\nbob,1\n", "dry_run": False},
+        "set_course": {"name": "SWS"},
+        "set_model": {"name": "gpt-4o", "changes": {"source": "a letter"}},
+        "add_model": {"name": "a-2026-01-01", "changes": {}},
+        "retire_model": {"name": "gpt-4o"},
+        "compare_invoice": {"csv": "2026-11-02,0.25"},
+        "add_teacher": {"name": "alan"}, "disable_teacher": {"name": "alan"},
+        "enable_teacher": {"name": "alan"}, "reset_teacher_password": {"name": "alan"},
+        "new_staff_key": {"name": "alan"}, "revoke_staff_keys": {"name": "alan"},
+    }  # fmt: skip
+    changes_nothing = ("compare_invoice",)
+    noted = {
+        "reset_passwords": "reset_password", "renew_keys": "renew_key",
+        "import_roster": "add_account",
+    }  # fmt: skip
+
+    async def act(script: Script) -> None:
+        assert told.keys() == ORDERS.keys()
+        await unconfirmed_call(script.store)
+        for order, fields in told.items():
+            before = (await script.read("audit", limit=1))["data"][0]["id"]
+            await script.act(order, **fields)
+            new = (await script.read("audit", limit=3))["data"]
+            rows = [(row["author"], row["act"]) for row in new if row["id"] > before]
+            expected = [] if order in changes_nothing else [("grace", noted.get(order, order))]
+            assert rows == expected, order
+        await script.read("personal", account="bob")
+        assert (await script.read("audit", limit=1))["data"][0]["act"] == "export_record"
 
     run(act)
 

@@ -557,6 +557,7 @@ def test_a_price_from_a_later_day_is_in_the_history_and_today_is_as_before(
     assert "The model was changed." in told(frizzle)
     assert re.search(r"2040-01-01\s+to come\s+2\.00", told(frizzle))
     assert frizzle.hidden("was.input_usd") == "2.50"
+    was["was.prices"] = frizzle.hidden("was.prices")
     past = frizzle.post(
         "/staff/models/row", model=name, **was, **{**now, "input_usd": "3"}, valid_from="2020-01-01"
     )
@@ -590,11 +591,36 @@ def test_a_german_teacher_writes_a_price_with_a_comma(course: RunningProxy, ruhl
     assert row["input_usd"] == "0.25"
 
 
+def test_long_prompts_and_a_region_are_priced_and_a_colleagues_change_is_not_lost(
+    course: RunningProxy, frizzle: Desk, ruhle: Desk
+) -> None:
+    name = "gpt-4o-2024-11-20"
+    forms = {}
+    for desk in (frizzle, ruhle):
+        desk.get("/staff/models/row", model=name)
+        was = dict(re.findall(r'name="(was\.\w+)" value="([^"]*)"', desk.text))
+        forms[desk.language] = was | {key.removeprefix("was."): text for key, text in was.items()}
+    long = {"long_above_tokens": "50000", "long_input_usd": "5,00", "long_output_usd": "20,00"}
+    day = {"model": name, "valid_from": "2041-01-01"}
+    ruhle.post("/staff/models/row", **forms["de"] | long | day | {"multiplier": "1,1"})
+    assert "über 50 000 Tokens: 5.00 hinein, 20.00 heraus × 1.1" in told(ruhle)
+    late = {"input_usd": "2.60", "floor_cap_tokens": "300"}
+    refused = frizzle.post("/staff/models/row", **forms["en"] | day | late)
+    assert refused.status_code == 400
+    assert "A colleague changed the same while you did: prices." in told(frizzle)
+    assert 'name="input_usd" value="2.60"' in frizzle.text
+    assert 'name="valid_from" value="2041-01-01"' in frizzle.text
+    again = {**late, "was.prices": frizzle.hidden("was.prices")}
+    frizzle.post("/staff/models/row", **forms["en"] | day | again)
+    assert re.search(r"2041-01-01 to come 2\.60 .* above 50 000 tokens: 5\.00 in", told(frizzle))
+
+
 def test_the_course_is_described_and_students_read_it(course: RunningProxy, ruhle: Desk) -> None:
     ruhle.get("/staff/course")
     was = dict(re.findall(r'name="(was\.\w+)" value="([^"]*)"', ruhle.text))
     form = {field.removeprefix("was."): text for field, text in was.items()}
     form |= {"name": "Sprachmodelle <2027>", "contact": "Raum 2", "cap_usd": "1000,50"}
+    form["keys_shown_once"] = "yes"
     ruhle.post("/staff/course", **was, **form, which_models="all")
     assert "Der Kurs wurde geändert." in told(ruhle)
     described = office(course, lambda hand: hand.course())
@@ -605,6 +631,15 @@ def test_the_course_is_described_and_students_read_it(course: RunningProxy, ruhl
     refused = ruhle.post("/staff/course", **was, **form)
     assert refused.status_code == 400
     assert "Zwischen 2027-02-01 und 2027-01-01 liegt kein Tag" in told(ruhle)
+    stale = ruhle.post("/staff/course", **{**was, "was.contact": "Raum 1"}, contact="Raum 3")
+    assert stale.status_code == 400
+    assert "dasselbe geändert: contact (Raum 2)" in told(ruhle)
+    ruhle.get("/staff/course")
+    was = dict(re.findall(r'name="(was\.\w+)" value="([^"]*)"', ruhle.text))
+    now = {field.removeprefix("was."): unescape(text) for field, text in was.items()}
+    del now["keys_shown_once"]  # as a browser says that a tick was taken out
+    ruhle.post("/staff/course", **{key: unescape(text) for key, text in was.items()}, **now)
+    assert not office(course, lambda hand: hand.course()).keys_shown_once
     office(course, lambda hand: hand.set_course(cap_usd="", name="", contact=""))
 
 
@@ -617,6 +652,27 @@ def test_every_act_stands_in_the_trail_with_who_did_it(course: RunningProxy, fri
     assert "budget granted" in entry
     frizzle.get(f"/staff/accounts/{one.id}")
     assert "traced reason" in told(frizzle)
+
+
+def test_whatever_is_taken_away_as_a_file_stands_in_the_trail(
+    course: RunningProxy, frizzle: Desk
+) -> None:
+    one = course.add_account("taken", "1.00").account
+    acts = {
+        "/staff/accounts.csv": "export_accounts",
+        f"/staff/accounts/{one.id}/ledger.csv": "export_ledger",
+        f"/staff/accounts/{one.id}/record.json": "export_record",
+        "/staff/trail.csv": "export_trail",
+        "/staff/spend.csv": None,  # names nobody
+    }
+    files = {page.path for page in staff_pages() if "." in page.path}
+    assert {path.replace(f"/{one.id}/", "/{number}/") for path in acts} == files
+    for path, act in acts.items():
+        (before,) = office(course, lambda hand: hand.audit(limit=1))
+        assert frizzle.get(path).status_code == 200
+        entries = office(course, lambda hand: hand.audit(limit=5))
+        new = [(entry.act, entry.author) for entry in entries if entry.id > before.id]
+        assert new == ([(act, "Ms Frizzle")] if act else [])
 
 
 @pytest.mark.parametrize(
@@ -635,6 +691,21 @@ def test_an_invoice_is_held_against_what_was_charged(
     today = frizzle.get("/staff/invoice", since="2000-01-01", until="2090-12-31", billed=billed)
     assert today.status_code == 200
     assert verdict in told(frizzle)
+
+
+@pytest.mark.parametrize(
+    ("typed", "sentence"),
+    [
+        ({"since": "2027-02-01", "until": "2027-01-31"}, "liegt kein Tag"),
+        ({"billed": "-1,50"}, "$-1.50 kann nicht berechnet worden sein"),
+        ({"billed": "viel"}, "'viel' ist"),
+    ],
+)
+def test_an_invoice_that_cannot_be_is_refused_in_a_sentence(
+    course: RunningProxy, ruhle: Desk, typed: dict[str, str], sentence: str
+) -> None:
+    assert ruhle.get("/staff/invoice", **typed).status_code == 400
+    assert sentence in told(ruhle)
 
 
 def test_an_invoice_as_a_file_is_compared_day_by_day(course: RunningProxy, ruhle: Desk) -> None:
@@ -659,7 +730,8 @@ def test_a_colleague_is_added_with_a_password_shown_once_and_nobody_locks_themse
     (password,) = PASSWORDS.findall(told(frizzle))
     assert frizzle.post("/staff/team/answer", token=token).status_code == 409
     assert password not in frizzle.get("/staff/team").text
-    refused = frizzle.post("/staff/team", act="disable", name="Ms Frizzle")
+    frizzle.post("/staff/team", act="disable", name="Ms Frizzle")
+    refused = frizzle.post("/staff/team/answer", token=frizzle.hidden("token"))
     assert refused.status_code == 400
     assert "You cannot switch yourself off" in told(frizzle)
     frizzle.post("/staff/team", act="key", name="Dr Sub")

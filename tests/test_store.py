@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stores import KEY_HASH, Place, account_named, execute, intent, run
+from stores import KEY_HASH, Place, account_named, execute, intent, run, set_cap
 
 from swsllm_nb.money import pico_from_usd
 from swsllm_nb.proxy import accounts, books, ledger, listing, schema
 from swsllm_nb.proxy.accounts import Limits, NewAccount, NewKey
-from swsllm_nb.proxy.course import keep_secret_check, set_course_cap
+from swsllm_nb.proxy.course import keep_secret_check
 from swsllm_nb.proxy.doubt import Doubt
 from swsllm_nb.proxy.errors import (
     BudgetExhausted,
@@ -166,7 +166,7 @@ def test_the_cap_of_the_course_holds_over_all_accounts_together(place: Place) ->
         await store.write(lambda: accounts.add_account(bob, "a test"))
         other = await store.key_holder(b"bob")
         assert other is not None
-        await store.write(lambda: set_course_cap(1200))
+        await set_cap(store, 1200)
         calls = [
             store.reserve(intent(who, number, 50))
             for number, who in enumerate([holder, other] * 20)
@@ -180,7 +180,7 @@ def test_the_cap_of_the_course_holds_over_all_accounts_together(place: Place) ->
             await store.close_hold(hold, Outcome("settled", 50))
         with pytest.raises(BudgetExhausted, match="whole course"):
             await store.reserve(intent(holder, 101, 50))
-        await store.write(lambda: set_course_cap(None))
+        await set_cap(store, None)
         await store.reserve(intent(holder, 102, 50))
 
     run(place, act)
@@ -195,7 +195,7 @@ def test_accounts_that_call_at_once_do_not_break_the_cap_of_the_course(place: Pl
             other = await store.key_holder(bytes([number]))
             assert other is not None
             holders.append(other)
-        await store.write(lambda: set_course_cap(300))
+        await set_cap(store, 300)
         calls = [store.reserve(intent(holders[at % 10], at, 100)) for at in range(40)]
         results = await asyncio.gather(*calls, return_exceptions=True)
         assert sum(isinstance(result, ledger.Hold) for result in results) == 3
@@ -216,14 +216,14 @@ def test_a_cap_that_is_lifted_while_a_call_waits_for_its_account_holds_it_no_mor
 ) -> None:
     async def act(store: Store, holder: KeyHolder) -> None:
         database: Any = store._database
-        await store.write(lambda: set_course_cap(1))
+        await set_cap(store, 1)
         async with database._pool.acquire() as connection, connection.transaction():
             await connection.execute("SELECT id FROM accounts FOR UPDATE")
             call = asyncio.create_task(store.reserve(intent(holder, 1, 10)))
             async with asyncio.timeout(4):
                 while not await execute(store, "SELECT 1 FROM pg_locks WHERE NOT granted"):
                     await asyncio.sleep(0.01)
-            await store.write(lambda: set_course_cap(None))
+            await set_cap(store, None)
         assert (await call).hold_pico == 10
 
     run(Place(tmp_path, fresh_database()), act)

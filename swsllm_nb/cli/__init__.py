@@ -9,6 +9,7 @@ from swsllm_nb.cli import (
     budgets,
     course,
     doctor,
+    invoices,
     models,
     overview,
     rosters,
@@ -60,5 +61,5 @@ for _command in (
     commands.add_command(_command)
 for _command in (rosters.account_import, rosters.account_password):
     accounts.account.add_command(_command)
-for _command in (overview.course_overview, overview.course_invoice):
-    course.course.add_command(_command)
+course.course.add_command(overview.course_overview)
+course.ledger.add_command(invoices.ledger_invoice)

@@ -85,9 +85,7 @@ def account_export(name: str, place: Place) -> None:
 
     No question and no answer is in it, for these are not kept.
     """
-    from swsllm_nb.proxy.personal import personal_record
-
-    record = place.in_office(lambda office: office.store.read(lambda: personal_record(name)))
+    record = place.in_office(lambda office: office.personal_record(name))
     click.echo(json.dumps(record, indent=2, ensure_ascii=False))
 
 
@@ -96,17 +94,21 @@ def account_export(name: str, place: Place) -> None:
 @place_options
 @json_option
 def account_show(name: str, place: Place, as_json: bool) -> None:
-    """One account with its money, its limits and how it stands; also one that was deleted."""
-    from swsllm_nb.proxy.listing import listed_account
-    from swsllm_nb.proxy.public import staff_listed
+    """One account: its money, its limits, how it stands and what was refused to it.
 
-    async def read(office: "Office") -> dict[str, Any]:
-        await office.account(name)  # says so where there is none
-        listed = await office.store.read(lambda: listed_account(name))
-        assert listed is not None
-        return staff_listed(listed, await office.course())
+    Also one that was deleted. Refusals are counted by UTC hour.
+    """
+    from swsllm_nb.proxy.public import staff_detail
 
-    show(place.in_office(read), as_json)
+    told = place.in_office(lambda office: office.store.read(lambda: staff_detail(name)))
+    if as_json:
+        show(told, as_json)
+        return
+    refusals = told.pop("refusals")
+    show(told, as_json)
+    if refusals:
+        click.echo("\nRefused:")
+        show(refusals, as_json)
 
 
 @account.command("set")

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -47,7 +47,10 @@ def course_show(place: Place, as_json: bool) -> None:
 @click.option("--default-budget", "default_budget_usd", help="Dollars of a new account.")
 @click.option("--models", "default_models", help="Of a new account, parted by commas.")
 @click.option("--cap", "cap_usd", help="Dollars that all accounts together may spend.")
-@click.option("--retention-days", help="For how long calls are kept one by one.")
+@click.option(
+    "--retention-days",
+    help="For how long calls are kept one by one; what staff did is always kept.",
+)
 @click.option("--keys-shown-once", help="yes: keep no key, so that none can be shown again; or no.")
 @place_options
 @json_option
@@ -113,32 +116,3 @@ def ledger_check(place: Place, as_json: bool) -> None:
         as_json,
     )
     sys.exit(0 if check.adds_up else 1)
-
-
-@ledger.command(
-    "invoice", epilog="\b\nExample:\n  swsllm ledger invoice cost_2026-11-01_2026-11-30.csv"
-)
-@click.argument("file", type=click.File("rb"))
-@place_options
-@json_option
-def ledger_invoice(file: BinaryIO, place: Place, as_json: bool) -> None:
-    """The upstream's invoice, day by day against the ledger. Exit code 1 where it bills more.
-
-    FILE is what the provider's usage page exports, or lines such as 2026-11-23,1.25.
-    """
-    from swsllm_nb.money import usd_text
-    from swsllm_nb.proxy.invoice_file import compared, read_invoice, total
-    from swsllm_nb.proxy.public import in_usd
-
-    billed = read_invoice(file.read())
-    days = place.act(lambda store, _: store.read(lambda: compared(billed)))
-    shown = [
-        {
-            **in_usd(day),
-            "above_usd": usd_text(day.above_pico),
-            "below_usd": usd_text(day.below_pico),
-        }
-        for day in (*days, total(days))
-    ]
-    show(shown, as_json)
-    sys.exit(1 if total(days).above_pico else 0)

@@ -1,8 +1,10 @@
 """Passwords on their way to students: on the screen, as CSV for a mail merge, or on paper."""
 
 import os
+import shlex
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -14,7 +16,9 @@ if TYPE_CHECKING:
     from swsllm_nb.proxy.course import Course
     from swsllm_nb.proxy.office import Credentials
 
-__all__ = ["Handout", "handout_options", "told_credentials"]
+    HandOut = Callable[[Sequence[Credentials], Course], None]
+
+__all__ = ["Handout", "handout_options", "naming", "told_credentials"]
 
 _SHEET: Final[Mapping[str, Sequence[str]]] = {
     "en": (
@@ -42,13 +46,14 @@ class Handout:
     address: str | None
 
     @contextmanager
-    def opened(self) -> "Iterator[Callable[[Sequence[Credentials], Course], None]]":
-        """What writes passwords. A file is made first, so that they are never without a place.
+    def opened(self) -> "Iterator[HandOut]":
+        """What writes passwords, some at a time and at once. A file is made before there are any.
 
-        Raises ValueError where there is one already.
+        Raises ValueError where there is one already. What writes them raises a ClickException that
+        says whose could not be written.
         """
         if self.output is None:
-            yield lambda made, course: click.echo(self._document(made, course), nl=False)
+            yield self._in_parts(lambda part: click.echo(part, nl=False))
             return
         try:
             # Nobody else is to read it.
@@ -58,16 +63,25 @@ class Handout:
                 f"There is a file {self.output} already, perhaps with passwords: choose another."
             ) from None
         try:
-            with os.fdopen(file, "wb") as opened:
-                yield lambda made, course: _write(opened.write, self._document(made, course))
+            with os.fdopen(file, "wb", buffering=0) as opened:
+                yield self._in_parts(opened.write)
         finally:
             if self.output.stat().st_size == 0:
                 self.output.unlink()
 
-    def _document(self, made: "Sequence[Credentials]", course: "Course") -> str:
-        if not made:
-            return ""
-        return self._paper(made, course) if self.sheet else _csv(made)
+    def _in_parts(self, write: Callable[[bytes], Any]) -> "HandOut":
+        begun = False
+
+        def hand_out(made: "Sequence[Credentials]", course: "Course") -> None:
+            nonlocal begun
+            with naming(made):
+                if self.sheet:
+                    write(self._paper(made, course).encode())
+                elif made:
+                    write(_csv(made, headed=not begun))
+            begun = begun or bool(made)
+
+        return hand_out
 
     def _paper(self, made: "Sequence[Credentials]", course: "Course") -> str:
         """A slip for each person, to be cut."""
@@ -78,11 +92,26 @@ class Handout:
             lines = [f"  {name.ljust(18)}{text}" for name, text in rows if text]
             titles = [title for title in (course.name, one.account.full_name) if title]
             slips.append("\n".join([*titles, "", *lines, "", advice, "", _CUT, ""]))
-        return "\n".join(slips)
+        return "\n".join([*slips, ""]) if slips else ""
 
 
-def _write(write: Callable[[bytes], Any], document: str) -> None:
-    write(document.encode())
+@contextmanager
+def naming(made: "Sequence[Credentials]") -> Iterator[None]:
+    """Raises a ClickException where passwords cannot be written, with the names of their accounts.
+
+    Their accounts have them all the same, and nobody could sign in.
+    """
+    try:
+        yield
+    except OSError as error:
+        with suppress(OSError, ValueError):
+            # What waits in a closed pipe's buffer would fail once more when Python ends.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        names = [one.account.name for one in made]
+        raise click.ClickException(
+            f"The passwords of {', '.join(names)} could not be written ({error}), and hold all "
+            f"the same. Make new ones: swsllm account password {shlex.join(names)}"
+        ) from None
 
 
 def handout_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -114,8 +143,8 @@ def told_credentials(one: "Credentials") -> dict[str, str]:
     return {"account": one.account.name, "password": one.password}
 
 
-def _csv(made: "Sequence[Credentials]") -> str:
-    from swsllm_nb.proxy.sheets import Dollars, sheet
+def _csv(made: "Sequence[Credentials]", *, headed: bool) -> bytes:
+    from swsllm_nb.proxy.sheets import Dollars, sheet, sheet_rows
 
     header = ("account", "password", "full_name", "email", "budget_usd")
     rows = (
@@ -125,4 +154,4 @@ def _csv(made: "Sequence[Credentials]") -> str:
         )
         for one in made
     )  # fmt: skip
-    return sheet(header, rows).decode()
+    return sheet(header, rows) if headed else sheet_rows(rows)

@@ -7,16 +7,16 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 import click
 
-from swsllm_nb.cli.handouts import Handout, handout_options, told_credentials
+from swsllm_nb.cli.handouts import Handout, handout_options, naming, told_credentials
 from swsllm_nb.cli.place import Place, json_option, place_options, show
 from swsllm_nb.cli.progress import progress
 from swsllm_nb.cli.selection import Selection, act_on, selection
+from swsllm_nb.cli.stopping import stoppable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from swsllm_nb.proxy.course import Course
-    from swsllm_nb.proxy.office import Office, RosterLine, RosterReport
+    from swsllm_nb.proxy.office import Done, Office, RosterLine, RosterReport
     from swsllm_nb.proxy.roster_acts import Outcome
 
 __all__ = ["account_import", "account_password"]
@@ -46,30 +46,36 @@ def account_import(
     the @ of its e-mail; first and last name, e-mail and 'budget' are read as well. A second import
     adds who is new, corrects names and e-mails, and grants nothing. Passwords are shown this once.
 
-    Exit code 1 where a line was refused; the others are done.
+    Exit code 1 where a line was refused; the others are done. Ctrl-C stops after those that are
+    being added; each password is written as soon as it holds.
     """
     document = roster.read()
+    in_report = as_json and handout.output is None
 
-    async def act(office: "Office") -> "tuple[RosterReport, Course]":
-        with progress(None if dry_run else document.count(b"\n"), " lines") as advance:
-            report = await replace(office, progress=advance).import_roster(
-                document, dry_run=dry_run, budget_usd=budget
-            )
-        return report, await office.course()
+    async def act(office: "Office") -> "RosterReport":
+        course = await office.course()
+        made = _kept if in_report else lambda made: hand_out(made, course)
+        with progress(document.count(b"\n"), " lines") as advance:
+            acting = replace(office, progress=advance, made=made, stopped=stopped)
+            return await acting.import_roster(document, dry_run=False, budget_usd=budget)
 
     if dry_run:
-        report, _ = place.in_office(act)
+        report = place.in_office(
+            lambda office: office.import_roster(document, dry_run=True, budget_usd=budget)
+        )
         _show_report(report, as_json)
     else:
-        with handout.opened() as hand_out:
-            report, course = place.in_office(act, create=True)
-            if as_json and handout.output is None:
-                _show_report(report, as_json, with_passwords=True)
-            else:
-                hand_out(report.credentials, course)
-                _show_report(report, as_json, err=handout.output is None)
+        with stoppable() as stopped, handout.opened() as hand_out:
+            report = place.in_office(act, create=True)
+            with naming(report.credentials if in_report else []):
+                err = not as_json and handout.output is None
+                _show_report(report, as_json, with_passwords=in_report, err=err)
     if report.count("refused"):
         sys.exit(1)
+
+
+def _kept(_: object) -> None:
+    """Of passwords that stand in the answer, which is printed at the end."""
 
 
 def _show_report(
@@ -120,15 +126,20 @@ def account_password(accounts: Selection, handout: Handout, place: Place, as_jso
 
     For who forgot theirs. Keys go on working.
     """
-    acting = act_on(accounts, lambda office, names: office.reset_passwords(names))
-    with handout.opened() as hand_out:
-        done, course = place.in_office(acting)
+    in_answer = as_json and handout.output is None
+
+    async def reset(office: "Office", names: "Sequence[str]") -> "list[Done]":
+        course = await office.course()
+        handed = _kept if in_answer else lambda made: hand_out(made, course)
+        return await replace(office, made=handed, stopped=stopped).reset_passwords(names)
+
+    with stoppable() as stopped, handout.opened() as hand_out:
+        done, _ = place.in_office(act_on(accounts, reset))
         made = [one.credentials for one in done if one.credentials]
-        if as_json and handout.output is None:
+        if in_answer:
             told = [told_credentials(one) for one in made]
-            show(told[0] if len(told) == len(accounts.names) == 1 else told, as_json)
-        else:
-            hand_out(made, course)
+            with naming(made):
+                show(told[0] if len(told) == len(accounts.names) == 1 else told, as_json)
     sentences = [one.sentence for one in done if one.sentence]
     for sentence in sentences:
         click.echo(f"Error: {sentence}", err=True)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from swsllm_nb.cli.place import Place, json_option, place_options, show
+from swsllm_nb.cli.place import Place, author, json_option, place_options, show
 
 if TYPE_CHECKING:
     from swsllm_nb.proxy.auth import Secret
@@ -75,10 +75,12 @@ def restore(backup: Path, place: Place, as_json: bool) -> None:
 async def _restored(store: "Store", _: "Secret") -> dict[str, Any]:
     """Who was signed in signs in again; whether the books add up."""
     from swsllm_nb.proxy import books
+    from swsllm_nb.proxy.audit import note
     from swsllm_nb.proxy.work import Work, ask
 
     def sign_out() -> Work[None]:
         yield ask("DELETE FROM sessions")
+        yield from note(author(), "restore")
 
     await store.write(sign_out)
     check = await store.read(books.check)

@@ -14,7 +14,7 @@ from swsllm_nb.cli.place import Place, json_option, place_options
 from swsllm_nb.cli.progress import progress
 
 if TYPE_CHECKING:
-    from swsllm_nb.proxy.store import Store
+    from swsllm_nb.proxy.office import Office
 
 __all__ = ["usage"]
 
@@ -52,17 +52,19 @@ def usage_export(
         account, since and words.day_begins(since), until and words.day_ends(until)
     )
 
-    async def act(store: "Store", _: Any) -> None:
+    async def act(office: "Office") -> None:
+        whose = None if account is None else (await office.account(account)).id
+        await office.note_export("export_ledger", whose)
         with (
             progress(None, " rows") as advance,
             nullcontext(sys.stdout.buffer) if output is None else output.open("wb") as file,
         ):
             file.write(b"" if as_json else sheet(export.COLUMNS, []))
-            async for rows in export.pages(store, asked):
+            async for rows in export.pages(office.store, asked):
                 file.write(_json_lines(rows) if as_json else sheet_rows(map(_cells, rows)))
                 advance(len(rows))
 
-    place.act(act)
+    place.in_office(act)
 
 
 def _json_lines(rows: Sequence[Mapping[str, Any]]) -> bytes:

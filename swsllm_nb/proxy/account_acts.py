@@ -5,21 +5,20 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 from functools import partial
+from typing import Any
 
 from swsllm_nb.money import usd_text
 from swsllm_nb.proxy import accounts, audit, own, words
 from swsllm_nb.proxy.accounts import Limits, NewAccount, NewKey, Person
-from swsllm_nb.proxy.acts import Acts, Credentials, Done
+from swsllm_nb.proxy.acts import BATCH, Acts, Credentials, Done
 from swsllm_nb.proxy.audit import note
 from swsllm_nb.proxy.auth import Secret, hash_initial_password, new_key, new_password, shown_prefix
 from swsllm_nb.proxy.course import Course, course
+from swsllm_nb.proxy.personal import personal_record
 from swsllm_nb.proxy.standing import Account
 from swsllm_nb.proxy.work import Work
 
-__all__ = ["STUDENT", "AccountActs", "kept_key", "new_account"]
-
-STUDENT = "the student"
-"""The author of what students do themselves; whose account it is the entry says."""
+__all__ = ["AccountActs", "kept_key", "new_account"]
 
 
 class AccountActs(Acts):
@@ -48,6 +47,12 @@ class AccountActs(Acts):
 
     async def accounts(self) -> list[Account]:
         return await self.store.accounts()
+
+    async def personal_record(self, name: str) -> dict[str, Any]:
+        """All that is kept of one student, to be handed to them; see ``personal``."""
+        account = await self.account(name)
+        await self.note_export("export_record", account.id)
+        return await self.store.read(partial(personal_record, account.name))
 
     async def edit(
         self,
@@ -165,6 +170,17 @@ class AccountActs(Acts):
 
     async def reset_passwords(self, names: Sequence[str]) -> list[Done]:
         """New passwords, each shown once; who is signed in with an old one is so no longer."""
+        named, done = list(dict.fromkeys(names)), list[Done]()
+        for batch in (named[first : first + BATCH] for first in range(0, len(named), BATCH)):
+            if self.stopped():
+                done += [Done(name, "It was stopped.") for name in batch]
+                continue
+            reset = await self._reset_some(batch)
+            done += reset
+            self.made([one.credentials for one in reset if one.credentials])
+        return done
+
+    async def _reset_some(self, names: Sequence[str]) -> list[Done]:
         passwords = {name: new_password() for name in names}
         hashes = await asyncio.to_thread(
             lambda: {name: hash_initial_password(text) for name, text in passwords.items()}

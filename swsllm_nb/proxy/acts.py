@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from swsllm_nb.proxy.audit import note
@@ -12,7 +13,10 @@ from swsllm_nb.proxy.standing import Account
 from swsllm_nb.proxy.store import Store
 from swsllm_nb.proxy.work import Work
 
-__all__ = ["Acts", "Credentials", "Done"]
+__all__ = ["BATCH", "Acts", "Credentials", "Done"]
+
+BATCH = 25
+"""Accounts of one transaction: calls wait for no longer than a few milliseconds."""
 
 _AT_ONCE = 4
 
@@ -39,21 +43,28 @@ class Done:
     credentials: Credentials | None = None
 
 
-def _to_nobody(_: int) -> None:
+def _to_nobody(_: object) -> None:
     return
+
+
+def _never() -> bool:
+    return False
 
 
 @dataclass(frozen=True)
 class Acts:
     """The hand of one member of staff; ``author`` is the name that stands in ledger and trail.
 
-    ``progress`` is told how many more accounts, or lines of a roster, are done.
+    Of what is done to many accounts, ``progress`` is told how many more are done, and ``made`` each
+    password once it holds: what that raises, ends the act. Where ``stopped``, no more is begun.
     """
 
     store: Store
     secret: Secret
     author: str
     progress: Callable[[int], Any] = field(default=_to_nobody, repr=False)
+    made: Callable[[Sequence[Credentials]], Any] = field(default=_to_nobody, repr=False)
+    stopped: Callable[[], bool] = field(default=_never, repr=False)
 
     async def _one(
         self, name: str, act: str, work: Callable[[str], Work[Account]], **details: Any
@@ -66,6 +77,10 @@ class Acts:
             return account
 
         return await self.store.write(noted)
+
+    async def note_export(self, act: str, account_id: int | None = None, **details: Any) -> None:
+        """What is taken away as a file stands in the trail before it is read."""
+        await self.store.write(partial(note, self.author, act, account_id, **details))
 
     async def _each(
         self, names: Sequence[str], act: str, work: Callable[[str], Work[Account]], **details: Any

@@ -1,13 +1,28 @@
-"""The audit trail: every act of staff, written in the transaction of the act itself."""
+"""The audit trail: every act of staff, written in the transaction of the act itself.
+
+An act changes something, or takes away a file about people; what is only looked at is no act. No
+row is ever pruned: the trail says who granted what the ledger charges.
+"""
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from swsllm_nb.proxy.work import Work, ask
 
-__all__ = ["Entry", "entries", "forget", "note"]
+__all__ = ["LAB", "NOBODYS_NAMES", "PROXY", "STUDENT", "Entry", "entries", "forget", "note"]
+
+STUDENT: Final = "the student"
+"""The author of what students do themselves; whose account it is the entry says."""
+
+PROXY: Final = "the proxy"
+"""The author of rows in the ledger that nobody asked for."""
+
+LAB: Final = "swsllm lab"
+
+NOBODYS_NAMES: Final = (STUDENT, PROXY, LAB)
+"""Authors that are no member of staff, and that no member of staff may be mistaken for."""
 
 
 @dataclass(frozen=True)

@@ -53,10 +53,10 @@ class CallLine(msgspec.Struct):
 class CallLog:
     """Gathers lines and writes them together, every 0.2 s and when it is closed.
 
-    Whoever ``counts`` is shown each of them.
+    Whoever ``counts`` is shown each of them, also where there is no file.
     """
 
-    def __init__(self, file: TextIO, *counts: Callable[[CallLine], None]) -> None:
+    def __init__(self, file: TextIO | None, *counts: Callable[[CallLine], None]) -> None:
         self._file = file
         self._counts = counts
         self._lines = bytearray()
@@ -66,6 +66,8 @@ class CallLog:
     def write(self, line: CallLine) -> None:
         for count in self._counts:
             count(line)
+        if self._file is None:
+            return
         self._lines += self._encoder.encode(line)
         self._lines += b"\n"
         if self._flushing is None:
@@ -75,6 +77,8 @@ class CallLog:
         if self._flushing is not None:
             self._flushing.cancel()
             self._flushing = None
+        if self._file is None:
+            return
         text = self._lines.decode()
         self._lines.clear()
         try:

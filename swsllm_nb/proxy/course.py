@@ -15,9 +15,9 @@ __all__ = [
     "course",
     "keep_secret_check",
     "known_models",
+    "lock_course",
     "model_rows",
     "set_course",
-    "set_course_cap",
     "set_model_row",
 ]
 
@@ -63,9 +63,12 @@ def set_course(changes: Mapping[str, str | int | None]) -> Work[Course]:
     return (yield from course())
 
 
-def set_course_cap(cap_pico: int | None) -> Work[None]:
-    """The most that all accounts together may spend; None lifts it."""
-    yield ask("UPDATE course SET cap_pico = $1", cap_pico)
+def lock_course() -> Work[None]:
+    """Let who else changes the course or its models wait until the transaction ends.
+
+    What is read afterwards and written back takes nothing back that another one wrote.
+    """
+    yield ask("SELECT id FROM course FOR UPDATE")
 
 
 def keep_secret_check(check: bytes) -> Work[bool]:

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any, Final
 
 from swsllm_nb.catalogue import Row, overlaid
+from swsllm_nb.money import usd_text
 from swsllm_nb.proxy import words
 from swsllm_nb.proxy.accounts import forget_sealed_keys, named
 from swsllm_nb.proxy.acts import Acts
@@ -14,21 +15,24 @@ from swsllm_nb.proxy.course import (
     Course,
     course,
     known_models,
+    lock_course,
     model_rows,
     set_course,
     set_model_row,
 )
 from swsllm_nb.proxy.models import (
     changed_row,
+    check_seen,
     listed_models,
     new_row,
     replaced_default,
     row_named,
+    row_texts,
 )
 from swsllm_nb.proxy.offer import utc_today
 from swsllm_nb.proxy.work import Work
 
-__all__ = ["COURSE_WORDS", "CourseActs"]
+__all__ = ["COURSE_WORDS", "CourseActs", "course_texts"]
 
 
 _READ: Final[Mapping[str, tuple[str, Callable[[str], str | int]]]] = {
@@ -48,16 +52,36 @@ _READ: Final[Mapping[str, tuple[str, Callable[[str], str | int]]]] = {
 COURSE_WORDS: Final = tuple(_READ)
 
 
+def course_texts(course: Course) -> dict[str, str]:
+    """The course by COURSE_WORDS, as the fields of a form."""
+    budget, cap = course.default_budget_pico, course.cap_pico
+    return {
+        "name": course.name or "",
+        "begins": course.begins or "",
+        "ends": course.ends or "",
+        "contact": course.contact or "",
+        "language": course.language or "",
+        "default_budget_usd": "" if budget is None else usd_text(budget),
+        "default_models": ",".join(course.default_models or ()),
+        "cap_usd": "" if cap is None else usd_text(cap),
+        "retention_days": str(course.retention_days or ""),
+        "keys_shown_once": "yes" if course.keys_shown_once else "",
+    }
+
+
 class CourseActs(Acts):
     """The course's own words, its catalogue, and the trail of all acts."""
 
     async def course(self) -> Course:
         return await self.store.read(course)
 
-    async def set_course(self, **told: str | None) -> Course:
+    async def set_course(
+        self, seen: Mapping[str, str] | None = None, /, **told: str | None
+    ) -> Course:
         """Describe the course by COURSE_WORDS: None leaves what is, "" takes it away.
 
         Dates, models (parted by commas) and the default budget are what new accounts are given.
+        What is not as it was ``seen`` (see ``course_texts``) is refused.
         """
         changes: dict[str, str | int | None] = {}
         for word, text in told.items():
@@ -68,17 +92,19 @@ class CourseActs(Acts):
         def act() -> Work[Course]:
             if not changes:
                 raise ValueError("Nothing to change was stated of the course.")
-            stated, told = dict(changes), dict[str, Any](changes)
+            yield from lock_course()
+            check_seen(seen or {}, course_texts((yield from course())), told)
+            stated, noted = dict(changes), dict[str, Any](changes)
             if stated.get("default_models"):
                 names = [name.strip() for name in str(stated["default_models"]).split(",")]
-                told["default_models"] = yield from known_models(names)
-                stated["default_models"] = json.dumps(told["default_models"])
+                noted["default_models"] = yield from known_models(names)
+                stated["default_models"] = json.dumps(noted["default_models"])
             changed = yield from set_course(stated)
             if changed.keys_shown_once:
                 yield from forget_sealed_keys()
             if changed.begins and changed.ends and changed.begins > changed.ends:
                 raise ValueError(f"No day is from {changed.begins} on and until {changed.ends}.")
-            yield from note(self.author, "set_course", **told)
+            yield from note(self.author, "set_course", **noted)
             return changed
 
         return await self.store.write(act)
@@ -87,14 +113,23 @@ class CourseActs(Acts):
         """All models with their prices, limits and dates, also those switched off."""
         return listed_models(overlaid(await self.store.read(model_rows)), utc_today())
 
-    async def set_model(self, name: str, **changes: Any) -> dict[str, Any]:
+    async def set_model(
+        self, name: str, seen: Mapping[str, str] | None = None, /, **changes: Any
+    ) -> dict[str, Any]:
         """Change fields of a model, or its price from a day on; gives it as ``models`` lists it.
 
-        Fields are those of ``models.ROW_FIELDS`` and ``PRICE_FIELDS``; None takes one away.
+        Fields are those of ``models.ROW_FIELDS``, ``PRICE_FIELDS`` and ``LONG_FIELDS``; None takes
+        one away. What is not as it was ``seen`` (see ``models.row_texts``) is refused.
         """
         if not changes:
             raise ValueError("Nothing to change was stated of the model.")
-        return await self._change_model("set_model", changes, lambda rows: row_named(rows, name))
+
+        def row(rows: Mapping[str, Row]) -> Row:
+            found = row_named(rows, name)
+            check_seen(seen or {}, row_texts(found, utc_today()), changes)
+            return found
+
+        return await self._change_model("set_model", changes, row)
 
     async def add_model(
         self, model_id: str, *, like: str | None = None, **changes: Any
@@ -124,6 +159,7 @@ class CourseActs(Acts):
         self, act: str, changes: Mapping[str, Any], row_of: Callable[[Mapping[str, Row]], Row]
     ) -> dict[str, Any]:
         def changing() -> Work[dict[str, Any]]:
+            yield from lock_course()
             rows = overlaid((yield from model_rows()))
             row = row_of(rows)
             rows = {**rows, row["id"]: row}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from swsllm_nb.proxy.daily import SUMS, moment
 from swsllm_nb.proxy.work import Work, ask
 
-__all__ = ["Billable", "ModelSum", "billable"]
+__all__ = ["Billable", "ModelSum", "Verdict", "billable", "verdict"]
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,24 @@ class Billable:
     @property
     def least_pico(self) -> int:
         return self.most_pico - self.unconfirmed_pico
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """By how much an invoice is above all that was charged, or below what surely was billed."""
+
+    billed_pico: int
+    above_pico: int
+    below_pico: int
+
+    @property
+    def agrees(self) -> bool:
+        return not self.above_pico and not self.below_pico
+
+
+def verdict(sums: Billable, billed_pico: int) -> Verdict:
+    above_pico, below_pico = billed_pico - sums.most_pico, sums.least_pico - billed_pico
+    return Verdict(billed_pico, max(0, above_pico), max(0, below_pico))
 
 
 def billable(since: str, until: str) -> Work[Billable]:

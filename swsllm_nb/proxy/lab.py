@@ -12,6 +12,7 @@ from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
 
+from swsllm_nb.proxy.audit import LAB
 from swsllm_nb.proxy.office import Office
 from swsllm_nb.proxy.serve import StopSignals, base_url, bind, proxy_server
 from swsllm_nb.proxy.settings import Settings
@@ -43,7 +44,7 @@ class Lab:
         address = base_url(settings, listening)
         async with Store(database_at(settings.folder, None)) as store:
             name = f"lab-{datetime.now().astimezone():%Y%m%d-%H%M%S}-{os.getpid()}"
-            office = Office(store, settings.secret, "swsllm lab")
+            office = Office(store, settings.secret, LAB)
             made = await office.add_account(name, LAB_BUDGET_USD)
             async with proxy_server(
                 settings, store, listening, grace_seconds=_STOP_SECONDS

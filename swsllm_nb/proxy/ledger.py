@@ -12,6 +12,7 @@ from typing import Literal
 from swsllm_nb.catalogue import Model
 from swsllm_nb.pricing import Bound, Prices
 from swsllm_nb.proxy import refusing
+from swsllm_nb.proxy.audit import PROXY
 from swsllm_nb.proxy.books import course_sums
 from swsllm_nb.proxy.doubt import Doubt
 from swsllm_nb.proxy.pace import Rate, next_call
@@ -224,7 +225,7 @@ def _adjust_once(request_id: str, outcome: Outcome) -> Work[None]:
     )
     for row in unknown:
         amount_pico = outcome.charged_pico - row["amount_pico"]
-        yield from adjust(row, amount_pico, f"learned later: {outcome.state}", "the proxy")
+        yield from adjust(row, amount_pico, f"learned later: {outcome.state}", PROXY)
 
 
 def adjust(call: Row, amount_pico: int, reason: str, author: str) -> Work[None]:

@@ -1,5 +1,7 @@
 """What staff see of the catalogue's rows, and how they change one."""
 
+import hashlib
+import json
 from collections.abc import Mapping
 from datetime import date
 from typing import Any, Final
@@ -7,13 +9,16 @@ from typing import Any, Final
 from swsllm_nb.catalogue import Row, checked_rows
 
 __all__ = [
+    "LONG_FIELDS",
     "PRICE_FIELDS",
     "ROW_FIELDS",
     "changed_row",
+    "check_seen",
     "listed_models",
     "new_row",
     "replaced_default",
     "row_named",
+    "row_texts",
 ]
 
 ROW_FIELDS: Final[tuple[str, ...]] = (
@@ -28,6 +33,15 @@ PRICE_FIELDS: Final[tuple[str, ...]] = (
     "source", "valid_from",
 )  # fmt: skip
 """What can be stated of a price; the rest is as before."""
+
+LONG_FIELDS: Final[Mapping[str, str]] = {
+    "long_above_tokens": "above_tokens",
+    "long_input_usd": "input_usd",
+    "long_cached_input_usd": "cached_input_usd",
+    "long_cache_write_usd": "cache_write_usd",
+    "long_output_usd": "output_usd",
+}
+"""Parts of ``long_prompts``, each stated by itself; without the first there is none of them."""
 
 _BLANK: Final[Row] = {
     "context_tokens": None,
@@ -52,7 +66,7 @@ _DEFAULT_SOURCE = "stated by the teaching staff"
 
 
 def changed_row(rows: Mapping[str, Row], name: str, *, today: date, **changes: Any) -> Row:
-    """The row of a model with some of ROW_FIELDS and PRICE_FIELDS changed; nothing is stored.
+    """The row of a model with some of ROW_, PRICE_ and LONG_FIELDS changed; nothing is stored.
 
     ``rows`` are all rows as they stand. What concerns the price becomes a version of its own, from
     ``valid_from`` on, or from today: what held before is kept. Raises ValueError with a sentence
@@ -60,12 +74,13 @@ def changed_row(rows: Mapping[str, Row], name: str, *, today: date, **changes: A
     """
     row = row_named(rows, name)
     for field in changes:
-        if field not in ROW_FIELDS + PRICE_FIELDS:
+        if field not in (*ROW_FIELDS, *PRICE_FIELDS, *LONG_FIELDS):
             raise ValueError(f"A model has no {field!r} that can be changed.")
     changed = {**row, **{field: changes[field] for field in ROW_FIELDS if field in changes}}
     price = {field: changes[field] for field in PRICE_FIELDS if field in changes}
-    if price:
-        changed["prices"] = _priced_anew(row, price, today)
+    long = {name: changes[field] for field, name in LONG_FIELDS.items() if field in changes}
+    if price or long:
+        changed["prices"] = _priced_anew(row, price, long, today)
     checked_rows({**rows, row["id"]: changed})
     return changed
 
@@ -106,7 +121,48 @@ def row_named(rows: Mapping[str, Row], name: str) -> Row:
     raise ValueError(f"There is no model {name[:100]!r}. Known: {', '.join(rows)}.")
 
 
-def _priced_anew(row: Row, price: Mapping[str, Any], today: date) -> list[Any]:
+def row_texts(row: Row, today: date) -> dict[str, str]:
+    """A row as the fields of a form: its price of today, and a mark of all its ``prices``."""
+    listed = _listed(row, today)
+    long = listed["long_prompts"] or {}
+    told = {field: _as_text(listed[field]) for field in (*ROW_FIELDS, *PRICE_FIELDS)}
+    told |= {field: _as_text(long.get(name)) for field, name in LONG_FIELDS.items()}
+    prices = json.dumps(row["prices"], sort_keys=True).encode()
+    return {**told, "prices": hashlib.sha256(prices).hexdigest()[:16]}
+
+
+def check_seen(seen: Mapping[str, str], now: Mapping[str, str], wanted: Mapping[str, Any]) -> None:
+    """Raises ValueError where what is to be changed was ``seen`` as something else than it is.
+
+    What is as it is ``wanted`` already takes nothing from anybody.
+    """
+    others = [
+        field
+        for field, text in seen.items()
+        if now[field] not in (text, _as_text(wanted.get(field)))
+    ]
+    if others:
+        told = ", ".join(
+            field if field == "prices" else f"{field} ({now[field][:100] or '–'})"
+            for field in others
+        )
+        raise ValueError(
+            f"A colleague changed the same while you did: {told}. Nothing was saved. Look at what "
+            "holds now; if yours is right, save it once more."
+        )
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, (list, tuple)):
+        return ", ".join(value)
+    if isinstance(value, bool):
+        return "1" if value else ""
+    return "" if value is None else str(value)
+
+
+def _priced_anew(
+    row: Row, price: Mapping[str, Any], long: Mapping[str, Any], today: date
+) -> list[Any]:
     valid_from = price.get("valid_from") or today.isoformat()
     # Days written like this compare as texts; any other spelling is refused when it is checked.
     if str(valid_from) < today.isoformat():
@@ -116,6 +172,10 @@ def _priced_anew(row: Row, price: Mapping[str, Any], today: date) -> list[Any]:
         )
     before = _version_on(row, str(valid_from)) or {}
     version = {**before, "source": _DEFAULT_SOURCE, **price, "valid_from": valid_from}
+    if long:
+        parts = {**(version.get("long_prompts") or {}), **long}
+        stated = {name: value for name, value in parts.items() if value is not None}
+        version["long_prompts"] = stated if "above_tokens" in stated else None
     kept = [known for known in row["prices"] if known["valid_from"] != valid_from]
     return [*kept, {name: value for name, value in version.items() if value is not None}]
 

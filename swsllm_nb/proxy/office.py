@@ -4,7 +4,7 @@ The page, the command line and the staff API call the same methods. Each raises 
 sentence for people, for what cannot be done.
 """
 
-from swsllm_nb.proxy.account_acts import STUDENT, AccountActs
+from swsllm_nb.proxy.account_acts import AccountActs
 from swsllm_nb.proxy.acts import Credentials, Done
 from swsllm_nb.proxy.auth import Secret
 from swsllm_nb.proxy.course import keep_secret_check
@@ -14,7 +14,6 @@ from swsllm_nb.proxy.staff_acts import StaffActs, StaffCredentials
 from swsllm_nb.proxy.store import Store
 
 __all__ = [
-    "STUDENT",
     "Credentials",
     "Done",
     "Office",

@@ -7,6 +7,7 @@ neither an account's pace nor its last days change.
 
 from datetime import datetime, timedelta
 
+from swsllm_nb.proxy.audit import PROXY
 from swsllm_nb.proxy.daily import SUMS, moment
 from swsllm_nb.proxy.store import Store
 from swsllm_nb.proxy.work import Row, Work, ask
@@ -101,9 +102,10 @@ def _prune_account(account_id: int, cutoff: str) -> Work[bool]:
     # Before the old rows go: SQLite gives the newest row's id again.
     yield ask(
         "INSERT INTO ledger (kind, account_id, at, amount_pico, reason, author) "
-        "VALUES ('adjustment', $1, $2, $3, $4, 'the proxy')",
+        "VALUES ('adjustment', $1, $2, $3, $4, $5)",
         account_id, max(row["last_at"] for row in groups),
-        sum(row["amount_pico"] for row in groups), f"all calls before {cutoff}, carried forward",
+        sum(row["amount_pico"] for row in groups),
+        f"all calls before {cutoff}, carried forward", PROXY,
     )  # fmt: skip
     yield ask(f"{_GONE} DELETE FROM ledger WHERE id IN (SELECT id FROM gone)", *which)
     for row in groups:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from swsllm_nb.proxy import accounts, words
 from swsllm_nb.proxy.account_acts import kept_key, new_account
-from swsllm_nb.proxy.acts import Acts, Credentials
+from swsllm_nb.proxy.acts import BATCH, Acts, Credentials
 from swsllm_nb.proxy.audit import note
 from swsllm_nb.proxy.auth import hash_initial_password, new_key, new_password
 from swsllm_nb.proxy.course import Course, course
@@ -19,9 +19,6 @@ from swsllm_nb.proxy.work import Work
 __all__ = ["Outcome", "RosterActs", "RosterLine", "RosterReport"]
 
 Outcome = Literal["added", "kept", "changed", "refused"]
-
-_BATCH = 25
-"""Accounts of one transaction: calls wait for no longer than a few milliseconds."""
 
 
 @dataclass(frozen=True)
@@ -83,9 +80,12 @@ class RosterActs(Acts):
     async def _carry_out(self, plan: Sequence[RosterLine], described: Course) -> list[RosterLine]:
         done: list[RosterLine] = []
         try:
-            for first in range(0, len(plan), _BATCH):
-                batch = plan[first : first + _BATCH]
-                done += await self._batch(batch, described)
+            for first in range(0, len(plan), BATCH):
+                if self.stopped():
+                    raise ValueError("It was stopped.")
+                batch = await self._batch(plan[first : first + BATCH], described)
+                done += batch
+                self.made([line.credentials for line in batch if line.credentials])
                 self.progress(len(batch))
         except (StoreUnavailable, ValueError) as error:
             # Those that were added are told all the same: nobody else knows their passwords.

@@ -8,7 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import uvicorn
 
@@ -112,14 +112,15 @@ async def proxy_server(
     listening: socket.socket,
     *,
     grace_seconds: int,
-    log: CallLog | None = None,
+    log_to: TextIO | None = None,
     metrics: "Metrics | None" = None,
 ) -> AsyncIterator[RunningServer]:
-    """A server over an open store, with its upstream closed at the end.
+    """A server over an open store, with its chores; its upstream is closed at the end.
 
-    A server that is told to stop lets running calls finish for ``grace_seconds``. ``log`` gets a
+    A server that is told to stop lets running calls finish for ``grace_seconds``. ``log_to`` gets a
     line per call; ``metrics`` are served on their own socket.
     """
+    log = CallLog(log_to, (refused := Refused()).count, *([metrics.count] if metrics else ()))
     upstreams = _upstreams(settings)
     offer = Offer(ages=PRACTICE not in settings.upstreams)
     read_rows = partial(store.read, model_rows)
@@ -135,21 +136,21 @@ async def proxy_server(
         log=log,
     )
     sockets = [listening, *([metrics.listening] if metrics else [])]
-    app = metrics.beside(app) if metrics else app
-    server = uvicorn.Server(_uvicorn_config(app, grace_seconds))
+    served = metrics.beside(app) if metrics else app
+    server = uvicorn.Server(_uvicorn_config(served, grace_seconds))
     # The first call should not wait for the tokenizer to be read, nor the first page.
     warming = asyncio.create_task(asyncio.to_thread(o200k_base))
     following = asyncio.create_task(offer.follow(read_rows))
     try:
-        yield RunningServer(server, sockets)
+        async with chores(store, refused):
+            yield RunningServer(server, sockets)
     finally:
         for one in sockets:
             one.close()
         following.cancel()
         await warming
         await upstreams.close()
-        if log is not None:
-            log.flush()
+        log.flush()
 
 
 def _uvicorn_config(app: App, grace_seconds: int) -> uvicorn.Config:
@@ -179,14 +180,10 @@ async def serve(
     async with Store(database_at(settings.folder, settings.database)) as store:
         await check_secret(store, settings.secret)
         metrics = _metrics(store, metrics_listening)
-        refused = Refused()
-        log = CallLog(sys.stderr, refused.count, *([metrics.count] if metrics else ()))
-        async with (
-            chores(store, refused),
-            proxy_server(
-                settings, store, listening, grace_seconds=grace_seconds, log=log, metrics=metrics
-            ) as server,
-        ):
+        async with proxy_server(
+            settings, store, listening,
+            grace_seconds=grace_seconds, log_to=sys.stderr, metrics=metrics,
+        ) as server:  # fmt: skip
             signals.watch(server)
             await server.run()
 

@@ -33,15 +33,25 @@ class StaffActs(Acts):
         return await self.store.read(teaching.all_teachers)
 
     async def add_teacher(self, name: str) -> StaffCredentials:
-        usable, password = words.usable_name(name), new_password()
+        usable, password = words.teachers_name(name), new_password()
         password_hash = hash_initial_password(password)
         act = partial(teaching.add_teacher, usable, password_hash)
         return StaffCredentials(await self._noted("add_teacher", usable, act), password)
 
     async def set_teacher_enabled(self, name: str, enabled: bool) -> Teacher:
         """Who is disabled is signed out, and none of their keys works."""
+        if name == self.author and not enabled:
+            raise ValueError("You cannot switch yourself off. Ask a colleague.")
         act = partial(teaching.set_teacher_enabled, name, enabled)
         return await self._noted("enable_teacher" if enabled else "disable_teacher", name, act)
+
+    async def choose_password(self, staff_id: int, password_hash: str) -> None:
+        """A password that the author chose for themselves."""
+
+        def act() -> Work[None]:
+            yield from teaching.set_teacher_password(staff_id, password_hash, initial=False)
+
+        await self._noted("choose_password", self.author, act)
 
     async def reset_teacher_password(self, name: str) -> StaffCredentials:
         password = new_password()

@@ -20,12 +20,9 @@ from swsllm_nb.proxy.accounts import named
 from swsllm_nb.proxy.asgi import read_body
 from swsllm_nb.proxy.auth import Secret
 from swsllm_nb.proxy.errors import BadRequest, Unauthenticated
-from swsllm_nb.proxy.listing import listed_account
 from swsllm_nb.proxy.office import Office
 from swsllm_nb.proxy.overview import course_overview
-from swsllm_nb.proxy.personal import personal_record
-from swsllm_nb.proxy.public import in_usd, staff_listed, staff_overview
-from swsllm_nb.proxy.refused import refusals_of
+from swsllm_nb.proxy.public import in_usd, staff_detail, staff_listed, staff_overview
 from swsllm_nb.proxy.staff_orders import ORDERS, Order, order_of
 from swsllm_nb.proxy.store import Store
 from swsllm_nb.proxy.teaching import staff_key_holder
@@ -77,12 +74,7 @@ async def _accounts(asked: _Asked) -> Any:
 
 
 async def _account(asked: _Asked) -> Any:
-    listed = await asked.read(partial(listed_account, asked.account()))
-    if listed is None:
-        raise ValueError(f"There is no account {asked.account()!r}.")
-    refusals = await asked.read(partial(refusals_of, listed.account.id))
-    course = await asked.office.course()
-    return {**staff_listed(listed, course), "refusals": [asdict(one) for one in refusals]}
+    return await asked.read(partial(staff_detail, asked.account()))
 
 
 async def _usage(asked: _Asked) -> Any:
@@ -101,7 +93,7 @@ async def _overview(asked: _Asked) -> Any:
 
 
 async def _personal(asked: _Asked) -> Any:
-    return await asked.read(partial(personal_record, asked.account()))
+    return await asked.office.personal_record(asked.account())
 
 
 async def _course(asked: _Asked) -> Any:

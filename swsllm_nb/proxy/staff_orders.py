@@ -12,9 +12,9 @@ import msgspec
 from swsllm_nb.proxy import words
 from swsllm_nb.proxy.errors import BadRequest
 from swsllm_nb.proxy.invoice_file import compared, read_invoice, total
-from swsllm_nb.proxy.models import PRICE_FIELDS, ROW_FIELDS
+from swsllm_nb.proxy.models import LONG_FIELDS, PRICE_FIELDS, ROW_FIELDS
 from swsllm_nb.proxy.office import Done, Office
-from swsllm_nb.proxy.public import in_usd, staff_account
+from swsllm_nb.proxy.public import in_usd, staff_account, staff_invoice
 
 __all__ = ["ORDERS", "Order", "order_of"]
 
@@ -181,9 +181,20 @@ class RetireModel(_Named):
 
 
 class CompareInvoice(Order):
-    csv: str
+    csv: str | None = None
+    since: str | None = None
+    until: str | None = None
+    billed_usd: str | None = None
 
     async def do(self, office: Office) -> dict[str, Any]:
+        since, until, billed_usd = self.since, self.until, self.billed_usd
+        if self.csv is None and since and until:
+            return await office.store.read(lambda: staff_invoice(since, until, billed_usd))
+        if self.csv is None or since or until or billed_usd:
+            raise ValueError(
+                "State the invoice's file, which has its own days and sums, or its first and last "
+                "day."
+            )
         billed = read_invoice(self.csv.encode())
         days = await office.store.read(lambda: compared(billed))
         return {"data": [in_usd(day) for day in days], "total": in_usd(total(days))}
@@ -267,7 +278,7 @@ def order_of(kind: type[Some], body: bytes) -> Some:
 
 def _fields(changes: Mapping[str, Any]) -> Mapping[str, Any]:
     """Raises ValueError for what is no field of a model."""
-    known = (*ROW_FIELDS, *PRICE_FIELDS)
+    known = (*ROW_FIELDS, *PRICE_FIELDS, *LONG_FIELDS)
     for field in changes:
         if field not in known:
             raise ValueError(f"{field[:40]!r} is no field of a model: {', '.join(known)}.")

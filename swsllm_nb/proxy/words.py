@@ -7,19 +7,23 @@ from unicodedata import normalize
 
 from swsllm_nb.money import pico_from_usd
 from swsllm_nb.proxy.accounts import DELETED, Limits
+from swsllm_nb.proxy.audit import NOBODYS_NAMES
 
 __all__ = [
     "LANGUAGES",
     "amount_pico",
+    "billed_pico",
     "budget_pico",
     "day",
     "day_begins",
     "day_ends",
+    "days",
     "language",
     "limits",
     "line_of_text",
     "reason_of",
     "retention_days",
+    "teachers_name",
     "usable_email",
     "usable_name",
     "yes",
@@ -36,7 +40,7 @@ LANGUAGES: Final = ("de", "en")
 
 
 def usable_name(name: str) -> str:
-    """The name of an account or of a member of staff."""
+    """The name of an account."""
     # The same letters can be written in two ways, which look alike in every list.
     name = normalize("NFC", name)
     if not name or len(name) > _NAME_CHARACTERS or not name.isprintable() or name != name.strip():
@@ -46,6 +50,17 @@ def usable_name(name: str) -> str:
         )
     if name.startswith(DELETED):
         raise ValueError(f"Names that begin with {DELETED!r} are those of deleted accounts.")
+    return name
+
+
+def teachers_name(name: str) -> str:
+    """The name of a member of staff, under which their acts stand in ledger and trail."""
+    name = usable_name(name)
+    if " ".join(name.casefold().split()) in NOBODYS_NAMES:
+        raise ValueError(
+            f"{name!r} cannot be a colleague's name: in the ledger and the trail it is somebody "
+            "else's. Take another."
+        )
     return name
 
 
@@ -73,6 +88,14 @@ def budget_pico(usd: str) -> int:
     pico = pico_from_usd(usd)
     if not 0 <= pico < 2**62:
         raise ValueError(f"${usd} cannot be a budget: it is negative or far too large.")
+    return pico
+
+
+def billed_pico(usd: str) -> int:
+    """What an upstream asks for, in pico-dollars."""
+    pico = pico_from_usd(usd)
+    if not 0 <= pico < 2**62:
+        raise ValueError(f"${usd} cannot have been billed: it is negative or far too large.")
     return pico
 
 
@@ -139,6 +162,14 @@ def limits(
 def day(text: str) -> str:
     """A day such as 2027-02-28, written so."""
     return _date(text).isoformat()
+
+
+def days(since: str, until: str) -> tuple[str, str]:
+    """The first and the last of some days."""
+    first, last = day(since), day(until)
+    if first > last:
+        raise ValueError(f"No day is from {first} on and until {last}.")
+    return first, last
 
 
 def day_begins(text: str) -> str:

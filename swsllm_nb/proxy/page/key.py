@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from swsllm_nb.proxy.office import STUDENT, Office
+from swsllm_nb.proxy.audit import STUDENT
+from swsllm_nb.proxy.office import Office
 from swsllm_nb.proxy.page.sign_in import Refused, check_password
 from swsllm_nb.proxy.page.snippets import snippets_for
 from swsllm_nb.proxy.page.student import student_of

@@ -47,15 +47,24 @@ class Signing:
     id: int
     password_hash: str = field(repr=False)
     enabled: bool
+    password_is_initial: bool
+
+    @property
+    def initial_hash(self) -> str:
+        """The hash of a password that nobody chose; "" where somebody did."""
+        return self.password_hash if self.password_is_initial else ""
 
 
 def signing(area: Area, name: str) -> Work[Signing | None]:
     """Who has that name; None for nobody, and for an account that was deleted."""
     present = "AND deleted_at IS NULL" if area == "student" else ""
     rows = yield ask(
-        f"SELECT id, password_hash, enabled FROM {_TABLE[area]} WHERE name = $1 {present}", name
+        "SELECT id, password_hash, enabled, password_is_initial "
+        f"FROM {_TABLE[area]} WHERE name = $1 {present}",
+        name,
     )
-    return Signing(**{**rows[0], "enabled": bool(rows[0]["enabled"])}) if rows else None
+    flags = ("enabled", "password_is_initial")
+    return Signing(**{**rows[0], **{flag: bool(rows[0][flag]) for flag in flags}}) if rows else None
 
 
 def begin(

@@ -7,7 +7,8 @@ from functools import partial
 from typing import Final
 from unicodedata import normalize
 
-from swsllm_nb.proxy import own, teaching
+from swsllm_nb.proxy import own
+from swsllm_nb.proxy.office import Office
 from swsllm_nb.proxy.page import sessions, throttle
 from swsllm_nb.proxy.page.address import inside
 from swsllm_nb.proxy.page.again import kept_form
@@ -18,7 +19,6 @@ from swsllm_nb.proxy.page.visit import SESSION_COOKIES, Page, Response, Visit
 from swsllm_nb.proxy.page.words import language_named
 
 _LONGEST: Final = 1000
-_SET_PASSWORD: Final = {"student": own.set_password, "staff": teaching.set_teacher_password}
 
 __all__ = ["Refused", "check_password", "sign_in_pages"]
 
@@ -49,8 +49,24 @@ def sign_in_pages() -> Sequence[Page]:
 async def check_password(visit: Visit, name: str, password: str) -> Signing:
     """Who has that name and password. Raises Refused, in the same words whatever is wrong.
 
-    The try is counted first, and forgotten when it was right.
+    The try is counted first, and forgotten when it was right. A first password is taken whatever
+    is counted (see ``throttle``).
     """
+    site, area = visit.site, visit.area
+    found = await site.store.read(partial(sessions.signing, area, name))
+    initial_hash = found.initial_hash if found else ""
+    if not await site.passwords.match_initial(password[:_LONGEST], initial_hash) or found is None:
+        found = await _check_throttled(visit, found, name, password)
+    if not found.enabled:
+        raise Refused(visit.say(
+            "This account is switched off. Please ask the teaching staff."
+        ), 403)  # fmt: skip
+    return found
+
+
+async def _check_throttled(
+    visit: Visit, found: Signing | None, name: str, password: str
+) -> Signing:
     site, area = visit.site, visit.area
     known = visit.is_known_to(name)
     tried = throttle.subjects(site.secret, f"{area} {name}", visit.client_address, known=known)
@@ -63,7 +79,6 @@ async def check_password(visit: Visit, name: str, password: str) -> Signing:
             ),
             429,
         )
-    found = await site.store.read(partial(sessions.signing, area, name))
     password_hash = found.password_hash if found else ""
     if not await site.passwords.match(password[:_LONGEST], password_hash) or found is None:
         raise Refused(visit.say(
@@ -71,10 +86,6 @@ async def check_password(visit: Visit, name: str, password: str) -> Signing:
             "teaching staff can give you a new password."
         ), 403)  # fmt: skip
     await site.store.write(partial(throttle.forgive, tried))
-    if not found.enabled:
-        raise Refused(visit.say(
-            "This account is switched off. Please ask the teaching staff."
-        ), 403)  # fmt: skip
     return found
 
 
@@ -151,9 +162,12 @@ async def password(visit: Visit) -> Response:
     except Refused as refused:
         return visit.page("password.html", refused.status, person=person, trouble=refused.sentence)
     password_hash = await visit.site.passwords.hash(new)
-    await visit.site.store.write(
-        partial(_SET_PASSWORD[visit.area], found.id, password_hash, initial=False)
-    )
+    if visit.area == "staff":
+        office = Office(visit.site.store, visit.site.secret, person.name)
+        await office.choose_password(found.id, password_hash)
+    else:
+        set_own = partial(own.set_password, found.id, password_hash, initial=False)
+        await visit.site.store.write(set_own)
     signed_in, token = await _begin(visit, found.id)
     notice = visit.say("Your new password is set. Other browsers were signed out.")
     return visit.sign_in(signed_in.redirect(_home(visit), notice), token, person.name)

@@ -15,7 +15,6 @@ from swsllm_nb.proxy.page.staff_forms import changed_fields
 from swsllm_nb.proxy.page.student import last_day_of
 from swsllm_nb.proxy.page.visit import Response, Visit
 from swsllm_nb.proxy.page.words import row_id
-from swsllm_nb.proxy.personal import personal_record
 from swsllm_nb.proxy.receipts import Receipt, Wanted, receipts, spend_by_model
 from swsllm_nb.proxy.receipts import burn_down as days_of_account
 from swsllm_nb.proxy.refused import refusals_of
@@ -72,6 +71,7 @@ async def ledger_sheet(visit: Visit) -> Response:
     listed = await _found(visit)
     if listed is None:
         return _missing(visit)
+    await office_of(visit).note_export("export_ledger", listed.account.id)
     titles = [visit.say(title) for title in _HEADER]
     rows = receipt_rows(visit, listed.account.id, _row)
     return await long_sheet(visit, f"ledger-{listed.account.id}", titles, rows)
@@ -82,7 +82,7 @@ async def record(visit: Visit) -> Response:
     listed = await _found(visit)
     if listed is None:
         return _missing(visit)
-    kept = await visit.site.store.read(partial(personal_record, listed.account.name))
+    kept = await office_of(visit).personal_record(listed.account.name)
     document = await asyncio.to_thread(json.dumps, kept, ensure_ascii=False, indent=1)
     return file_answer(visit, f"account-{listed.account.id}.json", document, "application/json")
 

@@ -24,6 +24,7 @@ async def account_list(visit: Visit) -> Response:
 
 async def account_sheet(visit: Visit) -> Response:
     rows = await found(visit.site.store, Asked.of(visit.query))
+    await office_of(visit).note_export("export_accounts", accounts=len(rows))
     return await sheet_answer(visit, "accounts", _HEADER, map(_row, rows))
 
 

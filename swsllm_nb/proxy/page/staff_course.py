@@ -4,9 +4,8 @@ import json
 from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
-from swsllm_nb.money import usd_text
 from swsllm_nb.proxy.audit import Entry
-from swsllm_nb.proxy.course import Course
+from swsllm_nb.proxy.course_acts import course_texts
 from swsllm_nb.proxy.page.long_sheets import ROWS_AT_ONCE, long_sheet
 from swsllm_nb.proxy.page.staff_desk import amount, details_of, office_of, said
 from swsllm_nb.proxy.page.staff_forms import changed_fields, chosen_models
@@ -18,7 +17,7 @@ __all__ = ["course_page", "trail", "trail_sheet"]
 
 _FIELDS: Final = (
     "name", "begins", "ends", "contact", "language", "default_budget_usd", "cap_usd",
-    "retention_days",
+    "retention_days", "keys_shown_once",
 )  # fmt: skip
 _TRAIL_ROWS: Final = 100
 
@@ -27,13 +26,16 @@ async def course_page(visit: Visit) -> Response:
     if visit.request.method != "POST":
         return await _form(visit, {})
     changes = changed_fields(visit, _FIELDS)
+    if "keys_shown_once" in changes:
+        changes["keys_shown_once"] = changes["keys_shown_once"] or "no"
     for name in changes.keys() & {"default_budget_usd", "cap_usd"}:
         changes[name] = amount(visit, name)
     try:
         changes |= _changed_models(visit)
         if not changes:
             return visit.redirect("/staff/course", visit.say("Nothing was changed."))
-        await office_of(visit).set_course(**changes)
+        seen = {name: visit.field(f"was.{name}") for name in changes}
+        await office_of(visit).set_course(seen, **changes)
     except ValueError as error:
         return await _form(visit, changes, said(visit, error))
     return visit.redirect("/staff/course", visit.say("The course was changed."))
@@ -50,7 +52,7 @@ def _changed_models(visit: Visit) -> dict[str, str]:
 
 async def _form(visit: Visit, typed: dict[str, str], trouble: str | None = None) -> Response:
     office = office_of(visit)
-    was = _as_text(await office.course())
+    was = course_texts(await office.course())
     rows = await office.models()
     models = [
         row["model"] for row in rows if row["enabled"] or row["model"] in was["default_models"]
@@ -59,22 +61,6 @@ async def _form(visit: Visit, typed: dict[str, str], trouble: str | None = None)
         "staff/course.html", 400 if trouble else 200,
         was=was, course=was | typed, models=models, trouble=trouble,
     )  # fmt: skip
-
-
-def _as_text(course: Course) -> dict[str, str]:
-    """The course as the fields of its form."""
-    budget, cap = course.default_budget_pico, course.cap_pico
-    return {
-        "name": course.name or "",
-        "begins": course.begins or "",
-        "ends": course.ends or "",
-        "contact": course.contact or "",
-        "language": course.language or "",
-        "default_budget_usd": "" if budget is None else usd_text(budget),
-        "cap_usd": "" if cap is None else usd_text(cap),
-        "retention_days": str(course.retention_days or ""),
-        "default_models": ",".join(course.default_models or ()),
-    }
 
 
 async def trail(visit: Visit) -> Response:
@@ -88,6 +74,7 @@ async def trail(visit: Visit) -> Response:
 
 
 async def trail_sheet(visit: Visit) -> Response:
+    await office_of(visit).note_export("export_trail")
     titles = [visit.say(title) for title in ("Time (UTC)", "Who", "Act", "Account", "Details")]
     return await long_sheet(visit, "trail", titles, _trail_rows(visit))
 

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 from swsllm_nb.catalogue import Row, overlaid
 from swsllm_nb.proxy.course import model_rows
-from swsllm_nb.proxy.models import listed_models, row_named
+from swsllm_nb.proxy.models import LONG_FIELDS, listed_models, row_named, row_texts
 from swsllm_nb.proxy.offer import utc_today
 from swsllm_nb.proxy.page.staff_desk import in_dollars, office_of, said
 from swsllm_nb.proxy.page.staff_forms import changed_fields
@@ -14,12 +14,18 @@ from swsllm_nb.proxy.page.visit import Response, Visit
 
 __all__ = ["add_page", "model_list", "retire", "row_page"]
 
-_PRICE: Final = ("input_usd", "cached_input_usd", "cache_write_usd", "output_usd", "source")
-_COUNTS: Final = ("context_tokens", "max_output_tokens", "default_cap_tokens", "floor_cap_tokens")
+_PRICE: Final = (
+    "input_usd", "cached_input_usd", "cache_write_usd", "output_usd", "multiplier", "source",
+    *LONG_FIELDS,
+)  # fmt: skip
+_COUNTS: Final = (
+    "context_tokens", "max_output_tokens", "default_cap_tokens", "floor_cap_tokens",
+    "long_above_tokens",
+)  # fmt: skip
 _LISTS: Final = ("aliases", "upstreams")
 _FLAGS: Final = ("enabled", "default", "serve_by_successor")
 _TEXTS: Final = ("cap_field", "encoding", "shutdown_date", "successor", "upstream_model")
-_FIELDS: Final = (*_PRICE, *_COUNTS, *_LISTS, *_FLAGS, *_TEXTS)
+_FIELDS: Final = (*dict.fromkeys((*_PRICE, *_COUNTS, *_LISTS, *_FLAGS, *_TEXTS)),)
 
 
 async def model_list(visit: Visit) -> Response:
@@ -35,10 +41,13 @@ async def row_page(visit: Visit) -> Response:
     name, typed = visit.field("model"), changed_fields(visit, _FIELDS)
     if not typed:
         return visit.redirect(_address(name), visit.say("Nothing was changed."))
-    if typed.keys() & set(_PRICE) and visit.field("valid_from"):
+    # Any change of a price makes a version of all of it.
+    seen = {"prices" if field in _PRICE else field for field in typed}
+    if "prices" in seen and visit.field("valid_from"):
         typed["valid_from"] = visit.field("valid_from")
     try:
-        await office_of(visit).set_model(name, **_read(visit, typed))
+        was = {field: visit.field(f"was.{field}") for field in sorted(seen)}
+        await office_of(visit).set_model(name, was, **_read(visit, typed))
     except ValueError as error:
         return await _form(visit, name, typed, said(visit, error))
     return visit.redirect(_address(name), visit.say("The model was changed."))
@@ -83,8 +92,8 @@ async def _form(
         row = row_named(rows, name)
     except ValueError as error:
         return visit.page("sorry.html", 404, sentence=said(visit, error))
-    (listed,) = listed_models({row["id"]: row}, utc_today())
-    was = {field: _as_text(listed.get(field)) for field in _FIELDS}
+    texts = row_texts(row, utc_today())
+    was = {field: texts[field] for field in (*_FIELDS, "prices")}
     prices = sorted(row["prices"], key=lambda version: str(version["valid_from"]), reverse=True)
     return visit.page(
         "staff/model.html", 400 if trouble else 200, id=row["id"], was=was, model=was | dict(typed),
@@ -106,14 +115,6 @@ def _address(name: str) -> str:
     return f"/staff/models/row?{urlencode({'model': name})}"
 
 
-def _as_text(value: Any) -> str:
-    if isinstance(value, (list, tuple)):
-        return ", ".join(value)
-    if isinstance(value, bool):
-        return "1" if value else ""
-    return "" if value is None else str(value)
-
-
 def _read(visit: Visit, typed: Mapping[str, str]) -> dict[str, Any]:
     """Fields of a form as the catalogue writes them; an empty one is none."""
     read: dict[str, Any] = {}
@@ -124,7 +125,7 @@ def _read(visit: Visit, typed: Mapping[str, str]) -> dict[str, Any]:
             read[field] = [name for part in text.split(",") if (name := part.strip())]
         elif field in _COUNTS and text:
             read[field] = _count(text)
-        elif field.endswith("_usd"):
+        elif field.endswith("_usd") or field == "multiplier":
             read[field] = in_dollars(visit, text) or None
         else:
             read[field] = text or None
