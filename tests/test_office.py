@@ -376,7 +376,7 @@ def test_the_course_is_described_in_words_and_each_is_taken_away_by_an_empty_one
     [
         ("name", "a\nb", "printable"),
         ("begins", "1.10.2026", "not a day"),
-        ("language", "fr", "de or en"),
+        ("language", "fr", "de, en"),
         ("default_budget_usd", "five", "amount in dollars"),
         ("default_models", "gpt-9", "no model 'gpt-9'"),
         ("default_models", ",", "no model ''"),

@@ -98,7 +98,8 @@ def _column(names: Sequence[str], wanted: Sequence[str], what: str) -> int:
     for name in wanted:
         if name in names:
             return names.index(name)
-    raise ValueError(f"The invoice has no column with {what}: it would be {' or '.join(wanted)}.")
+    names = ", ".join(wanted)
+    raise ValueError(f"The invoice has no column with {what}: it would be one of {names}.")
 
 
 def _day(text: str) -> str:
