@@ -484,7 +484,7 @@ def test_teachers_who_describe_the_course_at_once_agree_or_one_is_refused(place:
     run(place, act)
 
 
-def test_what_a_colleague_changed_of_a_model_meanwhile_is_not_overwritten_unseen(
+def test_what_a_colleague_changed_meanwhile_is_not_overwritten_unseen(
     place: Place,
 ) -> None:
     async def act(office: Office) -> None:
@@ -498,6 +498,11 @@ def test_what_a_colleague_changed_of_a_model_meanwhile_is_not_overwritten_unseen
         await office.set_model("gpt-4o", {"successor": ""}, successor="gpt-4o-mini")
         with pytest.raises(ValueError, match=r"successor \(gpt-4o-mini"):
             await office.set_model("gpt-4o", {"successor": ""}, successor="o3-mini")
+        await office.add_account("ada", "5")
+        for _ in "twice":
+            await office.edit("ada", {"full_name": ""}, full_name="Ada")
+        with pytest.raises(ValueError, match=r"full_name \(Ada\)"):
+            await office.edit("ada", {"full_name": ""}, full_name="Ida")
 
     run(place, act)
 
