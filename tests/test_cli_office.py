@@ -93,8 +93,11 @@ def test_a_roster_is_tried_imported_and_imported_again(prompt: Prompt) -> None:
 def test_no_course_is_made_by_a_mistyped_folder(tmp_path: Path) -> None:
     lost = Prompt(tmp_path / "corse")
     path = str(roster(lost, ROSTER))
-    for words in (["account", "import", path, "--dry-run"], ["audit"], ["usage", "export"]):
+    for words in (["audit"], ["usage", "export"]):
         assert "no course" in lost.fault(*words)
+    tried = lost.run("account", "import", path, "--dry-run", "--budget", "5")
+    assert tried.stdout.endswith("2 added, 0 changed, 0 kept, 0 refused\n")
+    assert f"no course in {lost.folder} yet; the import would make one" in tried.stderr
     assert not lost.folder.exists()
 
 
