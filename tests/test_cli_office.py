@@ -227,6 +227,16 @@ def test_new_passwords_into_a_closed_pipe_are_said_by_name(course: Prompt) -> No
     assert told.endswith("Make new ones: swsllm account password ada bob\n")
 
 
+@pytest.mark.skipif(os.name != "posix", reason="closes a pipe")
+def test_a_reader_that_has_seen_enough_ends_a_listing_without_a_word(course: Prompt) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    process = swsllm(course, "account", "list", stdout=writing)
+    os.close(writing)
+    assert process.communicate(timeout=60)[1] == ""
+    assert process.returncode == 1
+
+
 def test_a_selection_is_named_or_all_and_one_that_cannot_makes_exit_code_1(
     course: Prompt,
 ) -> None:

@@ -588,6 +588,12 @@ def test_a_rename_to_a_name_that_is_taken_is_refused_and_to_its_own_is_none(plac
             await office.add_account(name, "1")
         with pytest.raises(ValueError, match="'bob' already"):
             await office.edit("ada", new_name="bob")
+        with pytest.raises(ValueError, match="'bob' already"):
+            await office.edit("ada", new_name="BOB")
+        with pytest.raises(ValueError, match="'ada' already"):
+            await office.add_account("Ada", "1")
+        assert (await office.edit("ada", new_name="Ada")).name == "Ada"
+        assert (await office.edit("Ada", new_name="ada")).name == "ada"
         with pytest.raises(ValueError, match="Nothing to change"):
             await office.edit("ada")
         same = await office.edit("ada", new_name="ada", email="a@x.de")

@@ -9,11 +9,12 @@ from typing import Any
 
 from swsllm_nb.money import usd_text
 from swsllm_nb.proxy import accounts, audit, own, words
-from swsllm_nb.proxy.accounts import Limits, NewAccount, NewKey, Person
+from swsllm_nb.proxy.accounts import Limits, NewAccount, Person
 from swsllm_nb.proxy.acts import BATCH, Acts, Credentials, Done
 from swsllm_nb.proxy.audit import note
 from swsllm_nb.proxy.auth import Secret, hash_initial_password, new_key, new_password, shown_prefix
 from swsllm_nb.proxy.course import Course, course
+from swsllm_nb.proxy.keys import NewKey
 from swsllm_nb.proxy.models import check_seen
 from swsllm_nb.proxy.personal import personal_record
 from swsllm_nb.proxy.standing import Account

@@ -9,7 +9,7 @@ from typing import Any, Final
 from swsllm_nb.catalogue import Row, overlaid
 from swsllm_nb.money import usd_text
 from swsllm_nb.proxy import words
-from swsllm_nb.proxy.accounts import forget_sealed_keys, named
+from swsllm_nb.proxy.accounts import named
 from swsllm_nb.proxy.acts import Acts
 from swsllm_nb.proxy.audit import Entry, entries, note
 from swsllm_nb.proxy.course import (
@@ -21,6 +21,7 @@ from swsllm_nb.proxy.course import (
     set_course,
     set_model_row,
 )
+from swsllm_nb.proxy.keys import forget_sealed_keys
 from swsllm_nb.proxy.models import (
     changed_row,
     check_seen,
