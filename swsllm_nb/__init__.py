@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from swsllm_nb.notebook.course import Scope
     from swsllm_nb.notebook.desk import Desk
     from swsllm_nb.notebook.estimate import Estimate
+    from swsllm_nb.notebook.gauge import Budget
     from swsllm_nb.notebook.magics import CourseMagics
     from swsllm_nb.notebook.reconcile import Reconciliation
 
@@ -29,6 +30,7 @@ __all__ = [
     "__version__",
     "ask",
     "async_client",
+    "budget",
     "burn_down",
     "client",
     "last",
@@ -109,6 +111,14 @@ def reconcile() -> "Reconciliation":
 def last() -> "Answer | None":
     """The latest answer of ``%%llm`` or ``ask``; None before the first."""
     return _desk().last
+
+
+def budget() -> "Budget":
+    """What was granted, is spent, held and left, until when; ``budget().widget()`` follows calls.
+
+    Where the server keeps no accounts it is what this machine's log says. Raises LLMError.
+    """
+    return _desk().budget()
 
 
 def burn_down(

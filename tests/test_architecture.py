@@ -41,6 +41,7 @@ ONLY_HERE = {
     "dotenv": {"notebook.envfile"},
     "filelock": {"proxy.sqlite"},
     "httptools": {"proxy.http"},
+    "ipywidgets": {"notebook.gauge_widget"},
     "jinja2": {"proxy.page.templating"},
     "jsonschema": {"notebook.schemas"},
     "httpx2": {"notebook.client", "notebook.recording", "notebook.troubles", "notebook.watched"},

@@ -34,16 +34,18 @@ def test_the_budget_is_what_the_proxys_ledger_says(
     monkeypatch.setenv("SWSLLM_BASE_URL", practice_proxy.base_url)
     monkeypatch.setenv("SWSLLM_API_KEY", practice_proxy.add_account("budget", "0.50").key)
     Cell(shell, "%%llm\nHello").result.raise_error()
-    shown = Cell(shell, "%llm budget 7").shown
+    cell = Cell(shell, "%llm budget 7")
     spent = sum(row["amount_pico"] for row in practice_proxy.calls("budget")) / 10**12
-    lines = [line.rsplit(maxsplit=1) for line in shown.splitlines()[:4]]
+    plain = cell.last_output["text/plain"]
+    lines = [line.rsplit(maxsplit=1) for line in plain.splitlines()[:4]]
     figures = {name.strip(): amount for name, amount in lines}
     assert spent > 0
     assert figures["granted"] == "$0.50"
     assert float(figures["spent"][1:]) == pytest.approx(spent, abs=1e-12)
     assert figures["held right now"] == "$0.00"
     assert float(figures["left"][1:]) == pytest.approx(0.5 - spent, abs=1e-12)
-    assert "The proxy tells the budget itself, so $7.00 is not used." in shown
+    assert "The proxy tells the budget itself, so $7.00 is not used." in cell.shown
+    assert '<meter min="0" max="0.50"' in cell.last_output["text/html"]
     assert "$0.50" in Cell(shell, "%llm").shown
 
 

@@ -8,7 +8,15 @@ from swsllm_nb.notebook.burn import show_spent
 from swsllm_nb.notebook.course import Account, Course
 from swsllm_nb.notebook.language import say
 
-__all__ = ["money_of_account", "money_of_log"]
+__all__ = ["LogSpend", "money_of_account", "money_of_log", "spend_of_log", "words_of_log"]
+
+
+@dataclass(frozen=True)
+class LogSpend:
+    """What the calls in the log cost, and how many of them are of unknown cost."""
+
+    pico: int
+    unknown: int
 
 
 def money_of_account(account: Account) -> str:
@@ -23,15 +31,20 @@ def money_of_account(account: Account) -> str:
 
 def money_of_log(course: Course, budget_pico: int | None) -> str:
     """What this machine knows, where the server keeps no accounts."""
-    spend = _spend(course)
+    return words_of_log(spend_of_log(course), budget_pico)
+
+
+def words_of_log(spend: LogSpend, budget_pico: int | None) -> str:
+    """Such as ``$1.09 spent from this machine, budget unknown``."""
     from_here = say(
         f"{show_cost(spend.pico)} spent from this machine",
         f"{show_cost(spend.pico)} von diesem Rechner ausgegeben",
     )
     if spend.unknown:
+        one = spend.unknown == 1
         from_here += say(
-            f" and {spend.unknown:,} calls of unknown cost",
-            f" und {spend.unknown:,} Aufrufe mit unbekannten Kosten",
+            f" and {spend.unknown:,} call{'' if one else 's'} of unknown cost",
+            f" und {spend.unknown:,} Aufruf{'' if one else 'e'} mit unbekannten Kosten",
         )
     if budget_pico is None:
         return from_here + say(", budget unknown", ", Budget unbekannt")
@@ -43,15 +56,10 @@ def money_of_log(course: Course, budget_pico: int | None) -> str:
     )
 
 
-@dataclass(frozen=True)
-class _Spend:
-    pico: int
-    unknown: int
-
-
-def _spend(course: Course) -> _Spend:
+def spend_of_log(course: Course) -> LogSpend:
+    """The sum over every call of this account from this machine."""
     frame = course.log()
     costs: list[float] = frame["cost_usd"][frame["status"] != "refused"].tolist()
     known = [cost_usd for cost_usd in costs if not isnan(cost_usd)]
     pico = sum(round(cost_usd * PICO_PER_USD) for cost_usd in known)
-    return _Spend(pico, len(costs) - len(known))
+    return LogSpend(pico, len(costs) - len(known))
