@@ -31,6 +31,11 @@ KEPT = {"b": set(), "div": set(), "small": set(), "meter": {"min", "max", "low",
 KEPT_EVERYWHERE = {"class", "title"}
 
 
+def plain(text: str) -> str:
+    """Without the spaces at which no line breaks."""
+    return text.replace("\N{NO-BREAK SPACE}", " ")
+
+
 class Page(HTMLParser):
     """The text of some HTML, its gauge's attributes, and what would not be kept of it."""
 
@@ -51,7 +56,7 @@ class Page(HTMLParser):
             self.text += "\n"
 
     def handle_data(self, data: str) -> None:
-        self.text += data
+        self.text += plain(data)
 
 
 @pytest.fixture(autouse=True)
@@ -79,7 +84,7 @@ def test_a_budget_shows_what_is_left_at_a_glance_and_the_rest_in_small() -> None
 
 
 def test_as_text_it_is_exact_to_the_pico_dollar() -> None:
-    assert str(BUDGET).splitlines() == [
+    assert plain(str(BUDGET)).splitlines() == [
         "granted        $5.00",
         "spent          $1.0893214",
         "held right now $0.00",
@@ -137,12 +142,11 @@ def test_no_amount_that_is_shown_says_that_more_is_left_than_is(
         ({"spent_pico": 6 * 10**12}, f"Used up{REFUSED}"),
         (
             {"granted_pico": 0, "spent_pico": 0},
-            f"Nothing granted{REFUSED}",
+            f"Nothing was granted yet{REFUSED}",
         ),
-        ({"until": AT}, "The account ended 2026-11-23 18:39 CET: calls are refused. "),
     ],
 )
-def test_what_is_nearly_empty_or_over_says_so_and_whom_to_ask(
+def test_what_is_nearly_empty_says_so_and_whom_to_ask(
     changes: dict[str, object], note: str | None
 ) -> None:
     budget = replace(BUDGET, **changes)
@@ -154,6 +158,19 @@ def test_what_is_nearly_empty_or_over_says_so_and_whom_to_ask(
     ask = "Ask llm@uni.example." if note.endswith(" ") else ""
     assert lines == [note + ask]
     assert "Ask the teaching staff." in str(replace(budget, contact="")) or not ask
+
+
+def test_an_account_that_ended_says_so_first_and_shows_no_gauge() -> None:
+    ended = replace(BUDGET, until=AT)
+    page = Page(ended.html())
+    assert page.text.split("\n")[2:] == [
+        "The account ended 2026-11-23 18:39 CET: calls are refused.",
+        "Ask llm@uni.example.",
+        "$3.91 of $5.00 left · $1.09 spent · as of " + SHOWN_AT,
+    ]
+    assert page.meter == {}
+    assert plain(str(ended)).splitlines()[-2:] == page.text.split("\n")[2:4]
+    assert page.text.split("\n")[3] in str(replace(ended, spent_pico=9 * 10**12))
 
 
 @pytest.mark.parametrize("spent_pico", [-10, 0, 10**12, 7 * 10**12])

@@ -11,7 +11,7 @@ from swsllm_nb.money import PICO_PER_USD, show_left, usd_text
 from swsllm_nb.notebook.burn import show_spent
 from swsllm_nb.notebook.language import say
 from swsllm_nb.notebook.markdown import DOLLARS_CLASS, printable
-from swsllm_nb.notebook.spend import LogSpend, words_of_log
+from swsllm_nb.notebook.spend import LogSpend, at_most_left, spent_from_here, words_of_log
 
 if TYPE_CHECKING:
     from swsllm_nb.notebook.gauge_widget import BudgetWidget
@@ -95,9 +95,23 @@ class Budget:
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         printer.text("Budget(…)" if cycle else str(self))
 
+    @property
+    def _ended(self) -> datetime | None:
+        """When it ended; None where calls are answered still."""
+        return self.until if self.until and self.until <= self.at else None
+
+    @property
+    def _is_used_up(self) -> bool:
+        # What is held may come back.
+        return self.told_by == "proxy" and self.spent_pico >= (self.granted_pico or 0)
+
+    @property
+    def _log_spend(self) -> LogSpend:
+        return LogSpend(self.spent_pico, self.unknown_calls)
+
     def _meter(self) -> str:
         granted, left = self.granted_pico, self.left_pico
-        if not granted or left is None:
+        if not granted or left is None or self._ended:
             return ""
         within = min(max(left, 0), granted)
         amounts = {"max": granted, "low": granted // _WARN_BELOW, "value": within}
@@ -106,10 +120,17 @@ class Budget:
         return f'<meter min="0"{told} title="{_text(self._headline())}"></meter> '
 
     def _headline(self) -> str:
-        if self.told_by == "log":
-            return words_of_log(LogSpend(self.spent_pico, self.unknown_calls), self.granted_pico)
-        granted, left = show_left(self.granted_pico or 0), self._shown_left()
-        return say(f"{left} of {granted} left", f"{left} von {granted} übrig")
+        if self._ended:
+            return _over(self._ended)
+        return self._left()
+
+    def _left(self) -> str:
+        if self.told_by == "proxy":
+            granted, left = show_left(self.granted_pico or 0), self._shown_left()
+            return say(f"{left} of {granted} left", f"{left} von {granted} übrig")
+        if self.granted_pico is None:
+            return words_of_log(self._log_spend, None)
+        return at_most_left(self._log_spend, self.granted_pico)
 
     def _shown_left(self) -> str:
         return show_left(self.left_pico or 0, self.granted_pico)
@@ -118,52 +139,39 @@ class Budget:
         if self.told_by == "log":
             return _notes_of_log(is_typed_in=self.granted_pico is not None)
         granted = self.granted_pico or 0
-        unspent = granted - self.spent_pico
-        if self.until is not None and self.until <= self.at:
-            ended = _moment(_last(self.until))
-            refused = say(
-                f"The account ended {ended}: calls are refused.",
-                f"Das Konto endete {ended}: Aufrufe werden abgelehnt.",
-            )
-            return [f"{refused} {_ask(self.contact)}"]
-        if unspent <= 0:
-            empty = (
-                say("Used up", "Aufgebraucht")
-                if granted
-                else say("Nothing granted", "Nichts bewilligt")
-            )
-            refused = say(
-                ": calls that cost something are refused.",
-                ": Aufrufe, die etwas kosten, werden abgelehnt.",
-            )
-            return [f"{empty}{refused} {_ask(self.contact)}"]
-        if unspent * _WARN_BELOW < granted:
+        if self._ended:
+            return [_ask(self.contact)]
+        if self._is_used_up:
+            return [f"{_used_up(is_granted=granted > 0)} {_ask(self.contact)}"]
+        if (granted - self.spent_pico) * _WARN_BELOW < granted:
             return [say("Less than a tenth is left.", "Weniger als ein Zehntel ist übrig.")]
         return []
 
     def _details(self) -> list[str]:
         moment = say(f"as of {_moment(self.at)}", f"Stand {_moment(self.at)}")
         if self.told_by == "log":
-            return [moment]
+            is_told = self.granted_pico is None
+            return [moment] if is_told else [spent_from_here(self._log_spend), moment]
+        details = [self._left()] if self._ended else []
         shown_left = self._shown_left()
         spent = show_spent(self.spent_pico, shown_left).replace("$-", "-$")
-        details = [say(f"{spent} spent", f"{spent} ausgegeben")]
+        details.append(say(f"{spent} spent", f"{spent} ausgegeben"))
         if self.held_pico:
             held = show_spent(self.held_pico, shown_left)
             details.append(
                 say(f"{held} held for running calls", f"{held} für laufende Aufrufe gehalten")
             )
-        if self.until is not None:
+        if self.until is not None and not self._ended:
             last = _moment(_last(self.until))
             details.append(say(f"until {last}", f"bis {last}"))
-        if self.contact:
+        if self.contact and not (self._ended or self._is_used_up):
             details.append(say(f"questions: {self.contact}", f"Fragen: {self.contact}"))
         return [*details, moment]
 
     def _figures(self) -> list[str]:
         """One line each, with the exact amounts in a column."""
         if self.told_by == "log":
-            return [self._headline()]
+            return [words_of_log(self._log_spend, self.granted_pico)]
         rows = [
             (say("granted", "bewilligt"), _exact(self.granted_pico or 0)),
             (say("spent", "ausgegeben"), _exact(self.spent_pico)),
@@ -173,7 +181,8 @@ class Budget:
             (say("questions to", "Fragen an"), printable(self.contact)),
             (say("as of", "Stand"), _moment(self.at)),
         ]
-        return [f"{name:<14} {told}" for name, told in rows if told]
+        figures = [f"{name:<14} {told}" for name, told in rows if told]
+        return [*figures, _over(self._ended)] if self._ended else figures
 
 
 Listener: TypeAlias = Callable[[Budget | None], None]
@@ -198,12 +207,30 @@ def _text(told: str) -> str:
 def _moment(at: datetime) -> str:
     """In this machine's own time, to the minute, with its zone: a hub's is rarely the reader's."""
     local = at.astimezone()
-    return f"{local:{say('%Y-%m-%d', '%d.%m.%Y')} %H:%M} {local.tzname() or ''}".rstrip()
+    told = f"{local:{say('%Y-%m-%d', '%d.%m.%Y')} %H:%M} {local.tzname() or ''}".rstrip()
+    return told.replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def _last(until: datetime) -> datetime:
     """The last moment on which calls are answered: an end at midnight belongs to the day before."""
     return until - timedelta(microseconds=1)
+
+
+def _over(until: datetime) -> str:
+    ended = _moment(_last(until))
+    return say(
+        f"The account ended {ended}: calls are refused.",
+        f"Das Konto endete {ended}: Aufrufe werden abgelehnt.",
+    )
+
+
+def _used_up(*, is_granted: bool) -> str:
+    nothing = say("Nothing was granted yet", "Noch ist nichts bewilligt")
+    what = say("Used up", "Aufgebraucht") if is_granted else nothing
+    refused = say(
+        "calls that cost something are refused.", "Aufrufe, die etwas kosten, werden abgelehnt."
+    )
+    return f"{what}: {refused}"
 
 
 def _ask(contact: str) -> str:

@@ -8,7 +8,15 @@ from swsllm_nb.notebook.burn import show_spent
 from swsllm_nb.notebook.course import Account, Course
 from swsllm_nb.notebook.language import say
 
-__all__ = ["LogSpend", "money_of_account", "money_of_log", "spend_of_log", "words_of_log"]
+__all__ = [
+    "LogSpend",
+    "at_most_left",
+    "money_of_account",
+    "money_of_log",
+    "spend_of_log",
+    "spent_from_here",
+    "words_of_log",
+]
 
 
 @dataclass(frozen=True)
@@ -36,23 +44,32 @@ def money_of_log(course: Course, budget_pico: int | None) -> str:
 
 def words_of_log(spend: LogSpend, budget_pico: int | None) -> str:
     """Such as ``$1.09 spent from this machine, budget unknown``."""
-    from_here = say(
+    if budget_pico is None:
+        return f"{spent_from_here(spend)}, {say('budget unknown', 'Budget unbekannt')}"
+    return f"{spent_from_here(spend)}, {at_most_left(spend, budget_pico)}"
+
+
+def spent_from_here(spend: LogSpend) -> str:
+    """Such as ``$1.09 spent from this machine and 2 calls of unknown cost``."""
+    known = say(
         f"{show_cost(spend.pico)} spent from this machine",
         f"{show_cost(spend.pico)} von diesem Rechner ausgegeben",
     )
-    if spend.unknown:
-        one = spend.unknown == 1
-        from_here += say(
-            f" and {spend.unknown:,} call{'' if one else 's'} of unknown cost",
-            f" und {spend.unknown:,} Aufruf{'' if one else 'e'} mit unbekannten Kosten",
-        )
-    if budget_pico is None:
-        return from_here + say(", budget unknown", ", Budget unbekannt")
-    left = show_left(budget_pico - spend.pico, budget_pico)
-    budget = show_left(budget_pico)
-    return from_here + say(
-        f", at most {left} of {budget} left (the budget was typed in)",
-        f", höchstens {left} von {budget} übrig (das Budget ist eingetippt)",
+    if not spend.unknown:
+        return known
+    one = spend.unknown == 1
+    return known + say(
+        f" and {spend.unknown:,} call{'' if one else 's'} of unknown cost",
+        f" und {spend.unknown:,} Aufruf{'' if one else 'e'} mit unbekannten Kosten",
+    )
+
+
+def at_most_left(spend: LogSpend, budget_pico: int) -> str:
+    """What may be left of a budget that was typed in: calls from elsewhere are not known here."""
+    left, budget = show_left(budget_pico - spend.pico, budget_pico), show_left(budget_pico)
+    return say(
+        f"at most {left} of {budget} left (the budget was typed in)",
+        f"höchstens {left} von {budget} übrig (das Budget ist eingetippt)",
     )
 
 
