@@ -82,7 +82,11 @@ class Budget:
         if not is_current:
             notes.append(_not_current())
         rows = [f"{self._meter()}<b>{_text(self._headline())}</b>", *map(_text, notes)]
-        rows.append(f"<small>{_text(' · '.join(self._details()))}</small>")
+        # JupyterLab keeps the tag: a date that is torn apart at its hyphens is hard to read.
+        details = [f"<nobr>{_text(detail)}</nobr>" for detail in self._details()]
+        if self.contact and not (self._ended or self._is_used_up):
+            details.append(_text(f"{say('questions', 'Fragen')}: {self.contact}"))
+        rows.append(f"<small>{' · '.join(details)}</small>")
         body = "".join(f"<div>{row}</div>" for row in rows)
         return f'<div class="swsllm {DOLLARS_CLASS}">{body}</div>'
 
@@ -122,7 +126,8 @@ class Budget:
     def _headline(self) -> str:
         if self._ended:
             return _over(self._ended)
-        return self._left()
+        left = self._left()
+        return f"{left[0].upper()}{left[1:]}"
 
     def _left(self) -> str:
         if self.told_by == "proxy":
@@ -164,8 +169,6 @@ class Budget:
         if self.until is not None and not self._ended:
             last = _moment(_last(self.until))
             details.append(say(f"until {last}", f"bis {last}"))
-        if self.contact and not (self._ended or self._is_used_up):
-            details.append(say(f"questions: {self.contact}", f"Fragen: {self.contact}"))
         return [*details, moment]
 
     def _figures(self) -> list[str]:
@@ -207,8 +210,7 @@ def _text(told: str) -> str:
 def _moment(at: datetime) -> str:
     """In this machine's own time, to the minute, with its zone: a hub's is rarely the reader's."""
     local = at.astimezone()
-    told = f"{local:{say('%Y-%m-%d', '%d.%m.%Y')} %H:%M} {local.tzname() or ''}".rstrip()
-    return told.replace(" ", "\N{NO-BREAK SPACE}")
+    return f"{local:{say('%Y-%m-%d', '%d.%m.%Y')} %H:%M} {local.tzname() or ''}".rstrip()
 
 
 def _last(until: datetime) -> datetime:
@@ -242,7 +244,7 @@ def _ask(contact: str) -> str:
 def _not_current() -> str:
     return say(
         "Not up to date: the proxy cannot be asked now.",
-        "Nicht aktuell: Der Proxy ist gerade nicht zu fragen.",
+        "Nicht aktuell: Der Proxy lässt sich gerade nicht fragen.",
     )
 
 
