@@ -96,7 +96,6 @@ def _row(
     row["cost_pico"] = None if told["cost_usd"] is None else pico_from_usd(told["cost_usd"])
     row["granted_pico"] = pico_from_usd(told["granted_usd"] or 0)
     if kind != "call":
-        row["cost_pico"] = row["cost_pico"] or 0
         names = ("request_id", "model", "exercise", "source", "notebook")
         return row | ({name: adjusted[name] for name in names} if adjusted else {})
     row |= {name: told[name] for name in (*_OF_THE_LEDGER, "model", "request_id")}
