@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from matplotlib.axes import Axes
+    from numpy.typing import NDArray
 
 __all__ = [
     "HATCHES",
@@ -23,6 +24,7 @@ __all__ = [
     "OWN_FIGURE",
     "PALETTE",
     "PICTURE_INCHES",
+    "all_usd",
     "look",
     "new_axes",
     "place_legend",
@@ -68,6 +70,14 @@ def new_axes(rows: int | None = None) -> "Axes":
     figure, ax = pyplot.subplots(figsize=(width, inches), layout="constrained")
     figure.set_gid(OWN_FIGURE)
     return ax
+
+
+def all_usd(pico: "Sequence[int]") -> "NDArray[Any]":
+    """As ``usd``, of many."""
+    import numpy as np
+
+    amounts: NDArray[Any] = np.array(pico, dtype="float64") / PICO_PER_USD
+    return amounts
 
 
 def usd(pico: int) -> float:

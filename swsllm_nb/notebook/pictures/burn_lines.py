@@ -1,11 +1,12 @@
 """The lines and areas of a burn-down, and the times they run over."""
 
 from datetime import timedelta
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Final
 
 from swsllm_nb.money import show_cost
 from swsllm_nb.notebook.language import say
-from swsllm_nb.notebook.pictures.axes import LIGHT_COLOUR, LINE_COLOUR, look, usd
+from swsllm_nb.notebook.pictures.axes import LIGHT_COLOUR, LINE_COLOUR, all_usd, look, usd
 from swsllm_nb.notebook.pictures.burn import Band, Burn
 from swsllm_nb.notebook.pictures.burn_words import name_of
 from swsllm_nb.notebook.pictures.days import aware, naive
@@ -16,15 +17,14 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_end", "draw_forecast", "draw_line", "draw_pace", "margin_of", "times_of"]
 
+_MOST_CORNERS: Final = 1500
 SHORTEST_MARGIN: Final = timedelta(seconds=5)
 
 
-def line_of(burn: Burn, after: list[int], before: int | None) -> "NDArray[Any]":
+def line_of(burn: Burn, after: list[int], before: int) -> "NDArray[Any]":
     """Amounts at the times that ``times_of`` gives."""
-    import numpy as np
-
-    first = [] if burn.begins_with_grant or before is None else [before]
-    return np.array([usd(pico) for pico in (*first, *after, after[-1])])
+    first = [] if burn.begins_with_grant else [before]
+    return all_usd([*first, *after, after[-1]])
 
 
 def times_of(burn: Burn) -> "NDArray[Any]":
@@ -34,7 +34,8 @@ def times_of(burn: Burn) -> "NDArray[Any]":
     moments = burn.history.moments
     first = [] if burn.begins_with_grant else [moments[0] - np.timedelta64(margin_of(burn))]
     end = max(burn.as_of, aware(moments[-1]) + margin_of(burn))
-    return np.array([*first, *moments, naive(end)], dtype="datetime64[us]")
+    last = np.array([naive(end)], dtype="datetime64[us]")
+    return np.concatenate([np.array(first, dtype="datetime64[us]"), moments, last])
 
 
 def margin_of(burn: Burn) -> timedelta:
@@ -43,8 +44,6 @@ def margin_of(burn: Burn) -> timedelta:
 
 
 def draw_line(ax: "Axes", burn: Burn, bands: list[Band]) -> None:
-    import numpy as np
-
     times, amounts = times_of(burn), line_of(burn, burn.amounts_pico, burn.start_pico or 0)
     ax.plot(
         times,
@@ -55,8 +54,14 @@ def draw_line(ax: "Axes", burn: Burn, bands: list[Band]) -> None:
         zorder=2.5,
         gid="amounts",
     )
-    held = np.cumsum([0, *(usd(pico) for pico in burn.history.held_pico)])
-    held = np.append(held[1:] if burn.begins_with_grant else held, held[-1])
+    if burn.falls and burn.knows_budget:
+        grey = ax.yaxis.label.get_color()
+        granted = line_of(burn, burn.granted_pico, burn.start_pico or 0)
+        dashes: dict[str, Any] = {"linestyle": (0, (4, 4)), "linewidth": 1, "alpha": 0.6}
+        ax.plot(times, granted, drawstyle="steps-post", color=grey, gid="granted", **dashes)
+    seen = _seen(times)
+    held = line_of(burn, list(accumulate(burn.history.held_pico)), 0)[seen]
+    times, amounts = times[seen], amounts[seen]
     if held[-1] and burn.falls:
         label = f"{say('held', 'gehalten')} {show_cost(sum(burn.history.held_pico))}"
         filled: dict[str, Any] = {
@@ -67,23 +72,36 @@ def draw_line(ax: "Axes", burn: Burn, bands: list[Band]) -> None:
         }
         ax.fill_between(times, amounts, amounts + held, step="post", label=label, **filled)
     if bands:
-        _draw_bands(ax, burn, bands, times, amounts + held if burn.falls else np.zeros(len(times)))
+        spent = [line_of(burn, band.spent_pico, 0)[seen] for band in bands]
+        high = amounts + held + sum(spent) if burn.falls else amounts
+        _draw_bands(ax, bands, spent, times, high)
     elif not burn.is_zoomed:
         # Without $0 in the picture the area under the line would mean nothing.
         ax.fill_between(times, amounts, step="post", color=LIGHT_COLOUR, alpha=0.2, linewidth=0)
-    if burn.falls and burn.knows_budget:
-        grey = ax.yaxis.label.get_color()
-        granted = line_of(burn, burn.granted_pico, burn.start_pico or 0)
-        dashes: dict[str, Any] = {"linestyle": (0, (4, 4)), "linewidth": 1, "alpha": 0.6}
-        ax.plot(times, granted, drawstyle="steps-post", color=grey, gid="granted", **dashes)
+
+
+def _seen(times: "NDArray[Any]") -> "NDArray[Any]":
+    """The places of the amounts that areas are drawn through: where there are more than pixels,
+    the last for each of them, because a polygon of so many corners is slow."""
+    import numpy as np
+
+    if times.size <= _MOST_CORNERS:
+        return np.arange(times.size)
+    passed = (times - times[0]).astype("int64")
+    pixel = passed * _MOST_CORNERS // passed[-1]
+    is_last = np.append(pixel[1:] != pixel[:-1], True)
+    is_last[0] = True
+    return np.flatnonzero(is_last)
 
 
 def _draw_bands(
-    ax: "Axes", burn: Burn, bands: list[Band], times: "NDArray[Any]", low: "NDArray[Any]"
+    ax: "Axes",
+    bands: list[Band],
+    spent: list["NDArray[Any]"],
+    times: "NDArray[Any]",
+    high: "NDArray[Any]",
 ) -> None:
     """Each group's spending on top of the next one's, the dearest at the top."""
-    spent = [line_of(burn, band.spent_pico, 0) for band in bands]
-    high = low + sum(spent)
     for place, band in enumerate(bands):
         low = high - spent[place]
         cost = show_cost(band.spent_pico[-1])

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 from swsllm_nb.money import usd_text
 from swsllm_nb.notebook.language import say
-from swsllm_nb.notebook.pictures.axes import LINE_COLOUR, usd
+from swsllm_nb.notebook.pictures.axes import LINE_COLOUR, all_usd, usd
 from swsllm_nb.notebook.pictures.burn import Burn
 from swsllm_nb.notebook.pictures.history import ADJUSTMENT, GRANT, HELD, UNCONFIRMED, UNKNOWN
 
@@ -36,7 +36,7 @@ def draw_calls(ax: "Axes", burn: Burn) -> None:
 
     history = burn.history
     times = history.moments
-    amounts = np.array([usd(pico) for pico in burn.amounts_pico])
+    amounts = all_usd(burn.amounts_pico)
     events = np.array(history.events)
     small = min(1.0, (MANY_CALLS / max(1, history.calls)) ** 0.5)
     for kind, count in Counter(history.events).items():

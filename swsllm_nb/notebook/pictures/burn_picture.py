@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from swsllm_nb.notebook.language import say
 from swsllm_nb.notebook.pictures.axes import (
+    all_usd,
     new_axes,
     place_legend,
     set_dollar_axis,
@@ -71,17 +72,15 @@ def table(burn: Burn, bands: list[Band]) -> "pd.DataFrame":
     columns: dict[str, Any] = {
         "at": history.frame["at"].array,
         "event": pd.Series(history.events, dtype="str"),
-        "granted_usd": [usd(pico) for pico in history.granted_pico],
+        "granted_usd": all_usd(history.granted_pico),
         "cost_usd": [
             float("nan") if is_unknown else usd(pico)
             for pico, is_unknown in zip(history.costs_pico, history.is_unknown, strict=True)
         ],
-        "held_usd": [usd(pico) for pico in history.held_pico],
-        amount: [usd(pico) for pico in burn.amounts_pico],
+        "held_usd": all_usd(history.held_pico),
+        amount: all_usd(burn.amounts_pico),
     }
-    columns |= {
-        name_of(band.name, band.by): [usd(pico) for pico in band.spent_pico] for band in bands
-    }
+    columns |= {name_of(band.name, band.by): all_usd(band.spent_pico) for band in bands}
     rows = pd.DataFrame(columns)
     if burn.forecast:
         ends = vars(burn.forecast).values()

@@ -1,6 +1,7 @@
 """A frame of calls, grants and adjustments, checked and in order, as all pictures read it."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from swsllm_nb.money import PICO_PER_USD
@@ -78,16 +79,16 @@ class History:
     def __len__(self) -> int:
         return len(self.events)
 
-    @property
+    @cached_property
     def calls(self) -> int:
         return sum(event not in (GRANT, ADJUSTMENT) for event in self.events)
 
-    @property
+    @cached_property
     def unknown(self) -> int:
         """How many calls have an unknown cost."""
         return sum(self.is_unknown)
 
-    @property
+    @cached_property
     def moments(self) -> "NDArray[Any]":
         """The time of each row as datetime64 in UTC."""
         moments: NDArray[Any] = self.frame["at"].dt.tz_localize(None).to_numpy("datetime64[us]")

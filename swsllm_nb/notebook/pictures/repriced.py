@@ -15,7 +15,7 @@ from swsllm_nb.notebook.pictures.axes import (
     write_titles,
 )
 from swsllm_nb.notebook.pictures.burn_words import name_of
-from swsllm_nb.notebook.pictures.history import ADJUSTMENT, GRANT, History
+from swsllm_nb.notebook.pictures.history import ADJUSTMENT, GRANT, HELD, History
 from swsllm_nb.pricing import Prices, cost
 from swsllm_nb.wire import Usage
 
@@ -30,11 +30,11 @@ __all__ = ["Repriced", "draw", "reprice", "sentence", "table"]
 class _Work:
     """Calls of one model: what they cost and would cost, in pico-dollars."""
 
-    calls: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    paid_pico: int = 0
-    would_pico: int = 0
+    calls: int
+    prompt_tokens: int
+    completion_tokens: int
+    paid_pico: int
+    would_pico: int
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Repriced:
 
 def reprice(history: History, model: str, prices: Prices) -> Repriced:
     """Each call with its usage at other ``prices``; what was credited counts as not paid."""
-    works: dict[str, _Work] = {}
+    works: dict[str, list[int]] = {}
     uncounted = 0
     columns = ("prompt_tokens", "completion_tokens", "cached_tokens")
     counts = zip(*(history.counts(column) for column in columns), strict=True)
@@ -69,22 +69,16 @@ def reprice(history: History, model: str, prices: Prices) -> Repriced:
     ):
         if event in (GRANT, "refused") or state == "released" or (event == ADJUSTMENT and not name):
             continue
-        work = works.get(name, _Work())
         if event == ADJUSTMENT:
-            works[name] = _plus(work, paid_pico=paid)
-        elif prompt is None or completion is None or is_unknown or state == "held":
+            works.setdefault(name, [0] * 5)[3] += paid
+        elif prompt is None or completion is None or is_unknown or event == HELD:
             uncounted += 1
         else:
-            usage = Usage(prompt, completion, min(cached or 0, prompt))
-            works[name] = _plus(
-                work,
-                calls=1,
-                prompt_tokens=prompt,
-                completion_tokens=completion,
-                paid_pico=paid,
-                would_pico=cost(prices, usage),
-            )
-    return Repriced(model, works, uncounted)
+            would = cost(prices, Usage(prompt, completion, min(cached or 0, prompt)))
+            sums = works.setdefault(name, [0] * 5)
+            for place, more in enumerate((1, prompt, completion, paid, would)):
+                sums[place] += more
+    return Repriced(model, {name: _Work(*sums) for name, sums in works.items()}, uncounted)
 
 
 def table(repriced: Repriced) -> "pd.DataFrame":
@@ -153,7 +147,3 @@ def _footing(history: History, repriced: Repriced) -> list[str]:
         parts.append(say(f"{count:,} not in it: tokens or cost unknown",
                          f"{count:,} nicht dabei: Tokens oder Kosten unbekannt"))  # fmt: skip
     return parts
-
-
-def _plus(work: _Work, **more: int) -> _Work:
-    return _Work(**{name: value + more.get(name, 0) for name, value in vars(work).items()})

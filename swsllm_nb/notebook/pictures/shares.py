@@ -48,9 +48,9 @@ class Share:
 
 def shares_of(history: History, by: str) -> list[Share]:
     """A share per group, in the order in which they came."""
-    found: dict[str, Share] = {}
-    columns = ("prompt_tokens", "cached_tokens", "completion_tokens", "reasoning_tokens")
-    counts = zip(*(history.counts(column) for column in columns), strict=True)
+    # One of them has the fields in their order, after the name.
+    found: dict[str, list[int]] = {}
+    counts = zip(*(history.counts(column) for column in TOKEN_PARTS), strict=True)
     names, states = history.groups(by), history.texts("state")
     for event, name, cost, is_unknown, state, four in zip(
         *(history.events, names, history.costs_pico, history.is_unknown, states, counts),
@@ -58,26 +58,19 @@ def shares_of(history: History, by: str) -> list[Share]:
     ):
         if event == GRANT:
             continue
-        share = found.setdefault(name, Share(name))
+        sums = found.setdefault(name, [0] * 8)
+        sums[1] += cost
         if event == ADJUSTMENT:
-            found[name] = share.plus(Share(name, cost_pico=cost))
             continue
         prompt, cached, completion, reasoning = (count or 0 for count in four)
-        had_none = None in (four[0], four[2]) and event != "refused" and state != "released"
-        found[name] = share.plus(
-            Share(
-                name,
-                calls=1,
-                cost_pico=cost,
-                unknown=int(is_unknown),
-                prompt_tokens=max(0, prompt - cached),
-                cached_tokens=cached,
-                completion_tokens=max(0, completion - reasoning),
-                reasoning_tokens=reasoning,
-                uncounted=int(had_none),
-            )
-        )
-    return list(found.values())
+        sums[0] += 1
+        sums[2] += is_unknown
+        sums[3] += max(0, prompt - cached)
+        sums[4] += cached
+        sums[5] += max(0, completion - reasoning)
+        sums[6] += reasoning
+        sums[7] += None in (four[0], four[2]) and event != "refused" and state != "released"
+    return [Share(name, *sums) for name, sums in found.items()]
 
 
 def cost_table(shares: list[Share], by: str) -> "pd.DataFrame":
