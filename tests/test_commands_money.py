@@ -82,11 +82,12 @@ def test_the_burn_down_is_one_picture_with_its_words(
     cell = Cell(shell, "%llm burndown")
     cell.result.raise_error()
     assert len(cell.outputs) == 1
+    assert cell.shown.startswith(cell.last_output["text/plain"]), "the sentence is printed too"
     picture = cell.last_output["image/png"]
     data = picture if isinstance(picture, bytes) else base64.b64decode(picture)
     assert data.startswith(b"\x89PNG")
     assert "left" in cell.last_output["text/plain"]
-    assert "1 call in the log" in cell.last_output["text/plain"]
+    assert "1 call in this machine's log" in cell.last_output["text/plain"]
     assert pyplot.get_fignums() == open_before, "a figure that stays open is shown a second time"
 
 
@@ -143,7 +144,7 @@ def test_the_log_of_a_notebook_is_its_own(
         ("log --everything", "it takes: --notebook, --clear"),
         ("log --clear --notebook", "cleared as a whole"),
         ("budget 5 6", "it takes: USD"),
-        ("burndown now", "it takes: no further word"),
+        ("burndown now", "it takes: --by …"),
         ("statement --out", "it takes: --out …"),
     ],
 )

@@ -158,6 +158,20 @@ class Course:
             )
         return reconcile(self._log, ledger, account.spend_pico, self._whereabouts().notebook)
 
+    def ledger(self) -> "pd.DataFrame | None":
+        """The proxy's ledger as ``booked`` tells it; None where the server keeps none.
+
+        Raises CallFailed as ``account`` does.
+        """
+        from swsllm_nb.notebook.booked import booked
+        from swsllm_nb.notebook.client import fetch_usage
+
+        page = self._explained(fetch_usage, self.client())
+        try:
+            return None if page is None else booked(page, self._log.calls().values())
+        except ValueError:
+            return None
+
     def account(self) -> Account | None:
         """What the proxy says is left, or None where the server keeps no accounts.
 

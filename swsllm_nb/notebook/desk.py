@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from swsllm_nb.notebook.connection import Connection
     from swsllm_nb.notebook.gauge import Budget
 
-__all__ = ["Desk", "desk_of_script"]
+__all__ = ["Desk", "desk_here", "desk_of_script"]
 
 _GUARD_SECONDS: Final = 0.5
 
@@ -147,6 +147,18 @@ class Desk:
     def _explain_errors(self) -> None:
         if self._shell is not None and self._restore_errors is None:
             self._restore_errors = explain_openai_errors(self._shell, lambda: self.live_key)
+
+
+def desk_here() -> Desk:
+    """The desk of the running shell, where the extension is loaded, else that of the script."""
+    get_ipython = getattr(sys.modules.get("IPython"), "get_ipython", None)
+    shell = get_ipython() if get_ipython else None
+    if shell is None:
+        return desk_of_script()
+    from swsllm_nb.notebook.magics import magics_of
+
+    magics = magics_of(shell)
+    return magics.desk if magics else desk_of_script()
 
 
 @cache

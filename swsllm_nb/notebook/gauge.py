@@ -7,8 +7,7 @@ from decimal import Decimal
 from html import escape
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
-from swsllm_nb.money import PICO_PER_USD, show_left, usd_text
-from swsllm_nb.notebook.burn import show_spent
+from swsllm_nb.money import PICO_PER_USD, show_left, show_spent, usd_text
 from swsllm_nb.notebook.language import say
 from swsllm_nb.notebook.markdown import DOLLARS_CLASS, printable
 from swsllm_nb.notebook.spend import LogSpend, at_most_left, spent_from_here, words_of_log

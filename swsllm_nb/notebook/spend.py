@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from math import isnan
 
-from swsllm_nb.money import PICO_PER_USD, show_cost, show_left
-from swsllm_nb.notebook.burn import show_spent
+from swsllm_nb.money import PICO_PER_USD, show_cost, show_left, show_spent
 from swsllm_nb.notebook.course import Account, Course
 from swsllm_nb.notebook.language import say
 

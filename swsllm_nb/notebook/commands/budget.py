@@ -1,4 +1,4 @@
-"""``%llm budget`` and ``%llm burndown``: what there was, what is gone, what is left."""
+"""``%llm budget``: what there was, what is gone, what is left."""
 
 import sys
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from swsllm_nb.notebook.display import shows_html, write
 from swsllm_nb.notebook.errors import LLMError
 from swsllm_nb.notebook.language import say
 
-__all__ = ["show", "show_burndown"]
+__all__ = ["show"]
 
 
 def show(desk: Desk, words: Sequence[str]) -> None:
@@ -35,19 +35,6 @@ def show(desk: Desk, words: Sequence[str]) -> None:
                 f"Der Proxy nennt das Budget selbst, {show_left(typed_pico)} gilt also nicht.\n",
             )
         )
-
-
-def show_burndown(desk: Desk, words: Sequence[str]) -> None:
-    """A picture of what is left of the budget, call by call."""
-    from IPython.display import display
-
-    from swsllm_nb.notebook.plots import burn_down_picture
-
-    taken("burndown", words)
-    picture = burn_down_picture(desk.course().log(), budget_usd=desk.budget_usd())
-    bundle = {"image/png": picture.png, "text/plain": picture.text}
-    size = {"width": picture.width, "height": picture.height}
-    display(bundle, raw=True, metadata={"image/png": size})  # type: ignore[no-untyped-call]
 
 
 def _amount_pico(text: str) -> int:
