@@ -49,6 +49,20 @@ def test_the_budget_is_what_the_proxys_ledger_says(
     assert "$0.50" in Cell(shell, "%llm").shown
 
 
+def test_in_a_terminal_the_budget_is_printed(
+    connected: FakeOpenAI, shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connected.pages["/account"] = {
+        "budget_usd": "5.00",
+        "spend_usd": "1.0893",
+        "remaining_usd": "3.9107",
+    }
+    monkeypatch.setattr("swsllm_nb.notebook.commands.budget.shows_html", lambda: False)
+    cell = Cell(shell, "%llm budget")
+    assert cell.outputs == []
+    assert cell.shown.startswith("granted        $5.00\nspent          $1.0893\n")
+
+
 def test_a_budget_is_typed_in_where_the_server_tells_none(
     connected: FakeOpenAI, shell: InteractiveShell
 ) -> None:

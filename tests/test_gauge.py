@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from html.parser import HTMLParser
 
+import pandas
 import pytest
 from IPython.core.formatters import format_display_data
 
@@ -107,6 +108,14 @@ def test_it_can_be_reckoned_with_in_dollars() -> None:
     assert holding.spent_usd == Decimal("1.0893214")
     assert holding.held_usd == Decimal("0.02")
     assert holding.left_usd == Decimal("3.8906786")
+
+
+def test_budgets_of_several_days_make_a_frame() -> None:
+    followed = replace(BUDGET, _follow=lambda _listener: lambda: None)
+    frame = pandas.DataFrame([followed, replace(followed, spent_pico=0)])
+    assert list(frame["spent_pico"]) == [SPENT_PICO, 0]
+    assert [name for name in frame.columns if name.startswith("_")] == []
+    assert followed == BUDGET
 
 
 def test_it_speaks_german(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,7 @@
 """What was granted, is spent, held and left: a value that shows itself, at one moment."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from html import escape
@@ -38,7 +38,11 @@ class Budget:
     contact: str = ""
     told_by: Literal["proxy", "log"] = "proxy"
     unknown_calls: int = 0
-    _follow: "Follow | None" = field(default=None, repr=False, compare=False)
+    # No field: a frame is made of budgets by copying their fields, and a connection has no copy.
+    _follow: InitVar["Follow | None"] = None
+
+    def __post_init__(self, _follow: "Follow | None") -> None:
+        object.__setattr__(self, "_follow", _follow)
 
     @property
     def left_pico(self) -> int | None:
@@ -70,7 +74,7 @@ class Budget:
         """
         from swsllm_nb.notebook.gauge_widget import BudgetWidget
 
-        return BudgetWidget(self, self._follow)
+        return BudgetWidget(self, self._follow)  # type: ignore[attr-defined]
 
     def html(self, *, is_current: bool = True) -> str:
         """A gauge and words, without styles or scripts: the same in a notebook nobody trusts.
