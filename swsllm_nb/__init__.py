@@ -4,7 +4,7 @@ In a notebook, ``%load_ext swsllm_nb``. The functions here do the same in any Py
 heavy is imported, and no network touched, before the first of them is called.
 """
 
-import sys
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from IPython.core.interactiveshell import InteractiveShell
-    from matplotlib.axes import Axes
     from pandas import DataFrame
 
     from swsllm_nb.notebook.answer import Answer, Answers
@@ -20,7 +19,17 @@ if TYPE_CHECKING:
     from swsllm_nb.notebook.course import Scope
     from swsllm_nb.notebook.desk import Desk
     from swsllm_nb.notebook.estimate import Estimate
-    from swsllm_nb.notebook.magics import CourseMagics
+    from swsllm_nb.notebook.gauge import Budget
+    from swsllm_nb.notebook.pictures import burn_down as burn_down
+    from swsllm_nb.notebook.pictures import burn_down_frame as burn_down_frame
+    from swsllm_nb.notebook.pictures import cost_by as cost_by
+    from swsllm_nb.notebook.pictures import cost_by_frame as cost_by_frame
+    from swsllm_nb.notebook.pictures import ledger as ledger
+    from swsllm_nb.notebook.pictures import most_expensive as most_expensive
+    from swsllm_nb.notebook.pictures import tokens as tokens
+    from swsllm_nb.notebook.pictures import tokens_frame as tokens_frame
+    from swsllm_nb.notebook.pictures import what_if as what_if
+    from swsllm_nb.notebook.pictures import what_if_frame as what_if_frame
     from swsllm_nb.notebook.reconcile import Reconciliation
 
     __version__: str
@@ -29,13 +38,23 @@ __all__ = [
     "__version__",
     "ask",
     "async_client",
+    "budget",
     "burn_down",
+    "burn_down_frame",
     "client",
+    "cost_by",
+    "cost_by_frame",
     "last",
+    "ledger",
     "load_ipython_extension",
     "log",
+    "most_expensive",
     "reconcile",
+    "tokens",
+    "tokens_frame",
     "unload_ipython_extension",
+    "what_if",
+    "what_if_frame",
 ]
 
 
@@ -111,20 +130,12 @@ def last() -> "Answer | None":
     return _desk().last
 
 
-def burn_down(
-    *, budget_usd: "str | float | Decimal | None" = None, ax: "Axes | None" = None
-) -> "Axes":
-    """Draw what is left of the budget, call by call.
+def budget() -> "Budget":
+    """What was granted, is spent, held and left, until when; ``budget().widget()`` follows calls.
 
-    ``budget_usd`` is for a server that does not tell it, such as ``"5.00"``. Raises LLMError.
+    Where the server keeps no accounts it is what this machine's log says. Raises LLMError.
     """
-    from swsllm_nb.money import usd_text
-    from swsllm_nb.notebook.accepted import amount_pico
-    from swsllm_nb.notebook.plots import burn_down as draw
-
-    desk = _desk()
-    typed = None if budget_usd is None else usd_text(amount_pico(budget_usd, "budget_usd"))
-    return draw(desk.course().log(), budget_usd=typed or desk.budget_usd(), ax=ax)
+    return _desk().budget()
 
 
 def load_ipython_extension(shell: "InteractiveShell") -> None:
@@ -141,7 +152,21 @@ def unload_ipython_extension(shell: "InteractiveShell") -> None:
     unload(shell)
 
 
+_PICTURES = frozenset(
+    {
+        "burn_down", "burn_down_frame", "cost_by", "cost_by_frame", "ledger", "most_expensive",
+        "tokens", "tokens_frame", "what_if", "what_if_frame",
+    }
+)  # fmt: skip
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
 def __getattr__(name: str) -> Any:
+    if name in _PICTURES:
+        return getattr(import_module("swsllm_nb.notebook.pictures"), name)
     if name == "__version__":
         from importlib.metadata import version
 
@@ -150,23 +175,6 @@ def __getattr__(name: str) -> Any:
 
 
 def _desk() -> "Desk":
-    """The desk of the running shell, where the extension is loaded, else that of the script."""
-    magics = _magics()
-    if magics:
-        return magics.desk
-    from swsllm_nb.notebook.desk import desk_of_script
+    from swsllm_nb.notebook.desk import desk_here
 
-    return desk_of_script()
-
-
-def _magics() -> "CourseMagics | None":
-    if "IPython" not in sys.modules:
-        return None
-    from IPython import get_ipython
-
-    shell = get_ipython()
-    if shell is None:
-        return None
-    from swsllm_nb.notebook.magics import magics_of
-
-    return magics_of(shell)
+    return desk_here()

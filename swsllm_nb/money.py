@@ -5,9 +5,9 @@ price is a whole number and sums are exact. No function here takes or gives a fl
 """
 
 import re
-from decimal import ROUND_FLOOR, ROUND_HALF_UP, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal
 
-__all__ = ["PICO_PER_USD", "pico_from_usd", "show_cost", "show_left", "usd_text"]
+__all__ = ["PICO_PER_USD", "pico_from_usd", "show_cost", "show_left", "show_spent", "usd_text"]
 
 PICO_PER_USD = 10**12
 _CENT_PICO = PICO_PER_USD // 100
@@ -56,6 +56,16 @@ def show_left(pico: int, of_pico: int | None = None) -> str:
         digit = 10 ** (len(str(gone_pico)) - 1)
         return f"${usd_text(pico // digit * digit)}"
     return _shown(pico, ROUND_FLOOR)
+
+
+def show_spent(spent_pico: int, shown_left: str) -> str:
+    """What was spent, beside what is left: rounded up to the same decimals.
+
+    What is left is rounded down, and the two must not add up to less than there was.
+    """
+    decimals = len(shown_left.partition(".")[2])
+    spent_usd = Decimal(spent_pico) / PICO_PER_USD
+    return f"${spent_usd.quantize(Decimal(1).scaleb(-decimals), ROUND_CEILING)}"
 
 
 def _shown(pico: int, rounding: str) -> str:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from swsllm_nb.tokens import count_tokens
+from swsllm_nb.tokenizer import count_tokens
 
 __all__ = ["prompt_tokens"]
 

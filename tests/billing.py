@@ -13,7 +13,7 @@ from typing import Any, Final
 from aiohttp import web
 from fake_openai import FakeOpenAI, Place, Scripted, error
 
-from swsllm_nb.tokens import o200k_base
+from swsllm_nb.tokenizer import o200k_base
 from swsllm_nb.wire import Usage
 
 # The price list of the course's page, in pico-dollars per token; not read from the catalogue.

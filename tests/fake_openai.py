@@ -82,7 +82,8 @@ def error(message: str, code: str | None = None, param: str | None = None) -> An
 
 
 class FakeOpenAI:
-    """See the module. ``pages`` answers GETs by path ending, such as ``{"/account": {...}}``."""
+    """See the module. ``pages`` answers GETs by path ending, such as ``{"/account": {...}}``; one
+    that is Scripted has a status of its own."""
 
     def __init__(self, *answers: Scripted, default: Scripted | None = None, port: int = 0) -> None:
         self.answers = deque(answers)
@@ -177,6 +178,8 @@ class FakeOpenAI:
 
     def _page(self, path: str) -> web.Response:
         for ending, page in self.pages.items():
+            if path.endswith(ending) and isinstance(page, Scripted):
+                return self._plain(page, page.body or "")
             if path.endswith(ending):
                 return web.json_response(page)
         return web.json_response(error("There is no such page."), status=404)

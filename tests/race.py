@@ -18,7 +18,7 @@ from swsllm_nb.proxy.errors import StoreUnavailable
 from swsllm_nb.proxy.office import Office
 from swsllm_nb.proxy.store import Store
 from swsllm_nb.proxy.work import Row, Work, ask
-from swsllm_nb.tokens import o200k_base
+from swsllm_nb.tokenizer import o200k_base
 
 Act = Callable[[Store], Awaitable[None]]
 

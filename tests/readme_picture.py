@@ -13,9 +13,9 @@ from typing import Any
 import matplotlib
 import pandas as pd
 
+from swsllm_nb import burn_down
 from swsllm_nb.catalogue import default_catalogue
 from swsllm_nb.money import PICO_PER_USD, pico_from_usd
-from swsllm_nb.notebook.plots import burn_down
 from swsllm_nb.pricing import cost
 from swsllm_nb.wire import CALL_COLUMNS, Usage
 

@@ -195,6 +195,18 @@ def test_an_account_is_what_the_proxy_says_and_has_no_row(
     assert len(course.log()) == 0
 
 
+@pytest.mark.parametrize("status", [502, 503, 504])
+def test_a_server_that_is_restarted_is_not_taken_for_one_without_accounts(
+    server: FakeOpenAI, course: Course, status: int
+) -> None:
+    server.pages["/account"] = Scripted(status=status, body="later")
+    with pytest.raises(CallFailed, match=str(status)):
+        course.account()
+    for other in (403, 404, 405, 500, 501):
+        server.pages["/account"] = Scripted(status=other, body="no")
+        assert course.account() is None
+
+
 def test_the_key_is_in_no_repr_no_traceback_and_no_log_file(
     server: FakeOpenAI, course: Course
 ) -> None:

@@ -12,7 +12,7 @@ import pytest
 import swsllm_nb
 
 PACKAGE = Path(swsllm_nb.__file__).parent
-CORE = {"catalogue", "fields", "money", "pricing", "prompt", "sse", "tokens", "wire"}
+CORE = {"catalogue", "fields", "money", "pricing", "prompt", "sse", "tokenizer", "wire"}
 HALVES = {"notebook", "proxy"}
 
 ONLY_HERE = {
@@ -41,15 +41,26 @@ ONLY_HERE = {
     "dotenv": {"notebook.envfile"},
     "filelock": {"proxy.sqlite"},
     "httptools": {"proxy.http"},
+    "ipywidgets": {"notebook.gauge_widget"},
     "jinja2": {"proxy.page.templating"},
     "jsonschema": {"notebook.schemas"},
     "httpx2": {"notebook.client", "notebook.recording", "notebook.troubles", "notebook.watched"},
     "markdown_it": {"notebook.markdown"},
-    "matplotlib": {"notebook.plots"},
+    "matplotlib": {
+        "notebook.pictures.axes",
+        "notebook.pictures.share_pictures",
+        "notebook.pictures.shown",
+    },
     "msgspec": {"proxy.body", "proxy.calllog", "proxy.settings_file", "proxy.staff_orders"},
     "nh3": {"notebook.markdown"},
     "openai": {"notebook.client", "notebook.troubles"},
-    "pandas": {"notebook.burn", "notebook.frames"},
+    "pandas": {
+        "notebook.frames",
+        "notebook.pictures.burn_picture",
+        "notebook.pictures.history",
+        "notebook.pictures.repriced",
+        "notebook.pictures.shares",
+    },
     "prometheus_client": {"proxy.metrics"},
     "pygments": {"notebook.colouring"},
     "starlette": {
@@ -60,7 +71,7 @@ ONLY_HERE = {
         "proxy.page.visit",
         "proxy.views",
     },
-    "tiktoken": {"tokens"},
+    "tiktoken": {"tokenizer"},
     "tqdm": {"cli.progress"},
     "uvicorn": {"proxy.http", "proxy.serve"},
 }

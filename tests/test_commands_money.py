@@ -34,17 +34,33 @@ def test_the_budget_is_what_the_proxys_ledger_says(
     monkeypatch.setenv("SWSLLM_BASE_URL", practice_proxy.base_url)
     monkeypatch.setenv("SWSLLM_API_KEY", practice_proxy.add_account("budget", "0.50").key)
     Cell(shell, "%%llm\nHello").result.raise_error()
-    shown = Cell(shell, "%llm budget 7").shown
+    cell = Cell(shell, "%llm budget 7")
     spent = sum(row["amount_pico"] for row in practice_proxy.calls("budget")) / 10**12
-    lines = [line.rsplit(maxsplit=1) for line in shown.splitlines()[:4]]
+    plain = cell.last_output["text/plain"]
+    lines = [line.rsplit(maxsplit=1) for line in plain.splitlines()[:4]]
     figures = {name.strip(): amount for name, amount in lines}
     assert spent > 0
     assert figures["granted"] == "$0.50"
     assert float(figures["spent"][1:]) == pytest.approx(spent, abs=1e-12)
     assert figures["held right now"] == "$0.00"
     assert float(figures["left"][1:]) == pytest.approx(0.5 - spent, abs=1e-12)
-    assert "The proxy tells the budget itself, so $7.00 is not used." in shown
+    assert "The proxy tells the budget itself, so $7.00 is not used." in cell.shown
+    assert '<meter min="0" max="0.50"' in cell.last_output["text/html"]
     assert "$0.50" in Cell(shell, "%llm").shown
+
+
+def test_in_a_terminal_the_budget_is_printed(
+    connected: FakeOpenAI, shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connected.pages["/account"] = {
+        "budget_usd": "5.00",
+        "spend_usd": "1.0893",
+        "remaining_usd": "3.9107",
+    }
+    monkeypatch.setattr("swsllm_nb.notebook.commands.budget.shows_html", lambda: False)
+    cell = Cell(shell, "%llm budget")
+    assert cell.outputs == []
+    assert cell.shown.startswith("granted        $5.00\nspent          $1.0893\n")
 
 
 def test_a_budget_is_typed_in_where_the_server_tells_none(
@@ -80,11 +96,12 @@ def test_the_burn_down_is_one_picture_with_its_words(
     cell = Cell(shell, "%llm burndown")
     cell.result.raise_error()
     assert len(cell.outputs) == 1
+    assert cell.shown.startswith(cell.last_output["text/plain"]), "the sentence is printed too"
     picture = cell.last_output["image/png"]
     data = picture if isinstance(picture, bytes) else base64.b64decode(picture)
     assert data.startswith(b"\x89PNG")
     assert "left" in cell.last_output["text/plain"]
-    assert "1 call in the log" in cell.last_output["text/plain"]
+    assert "1 call in this machine's log" in cell.last_output["text/plain"]
     assert pyplot.get_fignums() == open_before, "a figure that stays open is shown a second time"
 
 
@@ -141,7 +158,7 @@ def test_the_log_of_a_notebook_is_its_own(
         ("log --everything", "it takes: --notebook, --clear"),
         ("log --clear --notebook", "cleared as a whole"),
         ("budget 5 6", "it takes: USD"),
-        ("burndown now", "it takes: no further word"),
+        ("burndown now", "it takes: --by …"),
         ("statement --out", "it takes: --out …"),
     ],
 )

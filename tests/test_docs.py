@@ -116,7 +116,7 @@ INSIDE = (REPOSITORY / "swsllm_nb" / "README.md").read_text("utf-8")
 
 
 def test_the_developers_page_names_every_module() -> None:
-    for half in ("notebook", "proxy", "proxy/page"):
+    for half in ("notebook", "notebook/pictures", "proxy", "proxy/page"):
         for path in (REPOSITORY / "swsllm_nb" / half).glob("*.py"):
             assert path.stem == "__init__" or re.search(rf"`{path.stem}`", INSIDE), path
 

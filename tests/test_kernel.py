@@ -108,7 +108,14 @@ def test_what_is_not_an_answer_says_what_it_is(executed: dict[str, Any]) -> None
     }
     for name, text in expected.items():
         assert text in shown(executed[name]), name
-    assert any("image/png" in output.get("data", {}) for output in executed["burn down"].outputs)
+
+
+def test_a_picture_has_its_sentence_below_it(executed: dict[str, Any]) -> None:
+    outputs = executed["burn down"].outputs
+    (picture,) = (n for n, each in enumerate(outputs) if "image/png" in each.get("data", {}))
+    (said,) = (n for n, each in enumerate(outputs) if each.output_type == "stream")
+    assert picture < said
+    assert "calls in the proxy's ledger" in outputs[said].text
 
 
 def test_every_call_of_the_notebook_is_in_the_ledger_and_nothing_else(

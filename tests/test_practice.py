@@ -17,7 +17,7 @@ from swsllm_nb.proxy.practice import PracticeUpstream
 from swsllm_nb.proxy.practice.model import END, NextToken, NGramModel
 from swsllm_nb.proxy.practice.prose import practice_model
 from swsllm_nb.proxy.practice.visible import VisibleText
-from swsllm_nb.tokens import count_tokens, o200k_base
+from swsllm_nb.tokenizer import count_tokens, o200k_base
 from swsllm_nb.wire import usage_from_body
 
 QUESTION = "What is temperature?"

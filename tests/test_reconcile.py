@@ -19,6 +19,7 @@ import pytest
 from fake_openai import FakeOpenAI, Scripted
 from proxies import RunningProxy
 
+from swsllm_nb.money import PICO_PER_USD
 from swsllm_nb.notebook import client as client_module
 from swsllm_nb.notebook.answer import Question
 from swsllm_nb.notebook.calls import CallLog, Whereabouts, log_path
@@ -104,6 +105,27 @@ def test_calls_of_every_kind_add_up_to_what_the_proxy_charged(
     assert (found.elsewhere_pico, found.machine_pico, found.strays) == (0, 0, 0)
     assert course.log()["cost_usd"].notna().all()
     proxy.assert_adds_up()
+
+
+def test_the_ledger_is_a_frame_of_every_call_with_what_the_log_knows_of_them(
+    course_in: Callable[[str], Course], connection: Connection, upstream: FakeOpenAI
+) -> None:
+    course = course_in("here.ipynb")
+    ask(course)
+    elsewhere = openai.OpenAI(base_url=connection.base_url, api_key=connection.key)
+    with elsewhere:
+        elsewhere.chat.completions.create(model="gpt-4o-mini", messages=MESSAGES)
+    with pytest.raises(openai.BadRequestError):
+        ask(course, max_tokens=-1)
+    ledger = course.ledger()
+    assert ledger is not None
+    assert list(ledger["kind"]) == ["grant", "call", "call", "call"]
+    assert list(ledger["notebook"]) == ["", "here.ipynb", "", "here.ipynb"]
+    assert list(ledger["status"]) == ["", "ok", "ok", "refused"]
+    account = course.account()
+    assert account is not None
+    left_pico = round(ledger["remaining_usd"].iloc[-1] * PICO_PER_USD)
+    assert left_pico == account.remaining_pico < account.budget_pico
 
 
 async def _cancelled(course: Course, upstream: FakeOpenAI) -> None:

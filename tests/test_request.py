@@ -10,7 +10,7 @@ from swsllm_nb.proxy.auth import Secret
 from swsllm_nb.proxy.errors import BadRequest
 from swsllm_nb.proxy.offer import Offer
 from swsllm_nb.proxy.request import ChatRequest, read_chat_request
-from swsllm_nb.tokens import count_tokens, o200k_base
+from swsllm_nb.tokenizer import count_tokens, o200k_base
 
 LONG = "a long text of many words " * 40
 

@@ -49,6 +49,10 @@ def _tell_on_stderr(sentence: str) -> None:
     sys.stderr.write(sentence + "\n")
 
 
+def _nobody_listens() -> None:
+    pass
+
+
 class CallLog:
     """Rows go to a background thread; a file that cannot be written never fails a call.
 
@@ -68,7 +72,15 @@ class CallLog:
         self._closing = threading.Event()
         self._writer = Worker("swsllm-call-log", self._write_until_idle, self._is_work)
         self._exiting = False
+        self._changed: Callable[[], None] = _nobody_listens
         atexit.register(self._exit)
+
+    def listen(self, changed: Callable[[], None]) -> None:
+        """``changed`` is called after rows came, or changed, in the thread that filed them.
+
+        It returns at once, waits for no lock and raises nothing: the collector may call it.
+        """
+        self._changed = changed
 
     def append(self, call: Call) -> str:
         """Takes a row, returns at once, and gives the row's id."""
@@ -87,6 +99,7 @@ class CallLog:
             self._write()
         else:
             self._writer.wake()
+        self._changed()
 
     def calls(self) -> dict[str, Call]:
         """Every call of this account from this machine by its row's id, oldest first."""
@@ -128,7 +141,8 @@ class CallLog:
             pending = self._take()
             with self._lock:
                 self._pending.clear()
-            return len(written | pending.keys())
+        self._changed()
+        return len(written | pending.keys())
 
     def close(self) -> None:
         """Writes what is pending, waiting for other kernels at most for seconds.

@@ -44,6 +44,8 @@ __all__ = [
 
 _ASK_SECONDS: Final = 5.0
 _PAGE_ROWS: Final = 1000
+_NOT_NOW: Final = (502, 503, 504)
+"""Of a server that is restarted, or has too much to do: they do not say that it lacks a page."""
 _HEADERS: Final[Mapping[str, str]] = {"accept-encoding": "gzip, deflate"}
 """What zlib can read: the answers are read on their way."""
 
@@ -192,7 +194,7 @@ def build_async_client(
 def fetch_account(client: OpenAI) -> dict[str, Any] | None:
     """What ``GET /account`` says, or None where the server has no such page.
 
-    Raises OpenAIError where nobody answers or the key is refused.
+    Raises OpenAIError where nobody answers for now or the key is refused.
     """
     return _fetch(client, "/account", {})
 
@@ -250,7 +252,9 @@ def _fetch(client: OpenAI, path: str, query: Mapping[str, str]) -> dict[str, Any
         page = asking.get(path, cast_to=object, options={"params": dict(query)})
     except openai.AuthenticationError:
         raise
-    except openai.APIStatusError:
+    except openai.APIStatusError as error:
+        if error.status_code in _NOT_NOW:
+            raise
         return None
     return page if isinstance(page, dict) else None
 

@@ -42,7 +42,8 @@ _Fetched = TypeVar("_Fetched")
 @dataclass(frozen=True)
 class Account:
     """What the proxy says of the account, in pico-dollars; ``reserved_pico`` is held for calls
-    that run. ``valid_until`` is a moment in ISO 8601, None where there is no end."""
+    that run. ``valid_until`` is a moment in ISO 8601, None where there is no end; ``contact`` is
+    whom the course names for questions, empty where it names nobody."""
 
     name: str
     budget_pico: int
@@ -50,6 +51,7 @@ class Account:
     remaining_pico: int
     reserved_pico: int = 0
     valid_until: str | None = None
+    contact: str = ""
 
 
 class Course:
@@ -155,6 +157,20 @@ class Course:
                 )
             )
         return reconcile(self._log, ledger, account.spend_pico, self._whereabouts().notebook)
+
+    def ledger(self) -> "pd.DataFrame | None":
+        """The proxy's ledger as ``booked`` tells it; None where the server keeps none.
+
+        Raises CallFailed as ``account`` does.
+        """
+        from swsllm_nb.notebook.booked import booked
+        from swsllm_nb.notebook.client import fetch_usage
+
+        page = self._explained(fetch_usage, self.client())
+        try:
+            return None if page is None else booked(page, self._log.calls().values())
+        except ValueError:
+            return None
 
     def account(self) -> Account | None:
         """What the proxy says is left, or None where the server keeps no accounts.
@@ -267,6 +283,7 @@ def _account(page: Mapping[str, Any]) -> Account | None:
             remaining_pico=pico_from_usd(page["remaining_usd"]),
             reserved_pico=pico_from_usd(page.get("reserved_usd") or 0),
             valid_until=_text_or_none(page.get("valid_until")),
+            contact=_text_or_none(page.get("contact")) or "",
         )
     except (KeyError, TypeError, ValueError):
         return None

@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, partial
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,6 +12,7 @@ from swsllm_nb.notebook.calls import CallLog, Whereabouts, log_path
 from swsllm_nb.notebook.conversations import Conversations
 from swsllm_nb.notebook.course import Course, connect
 from swsllm_nb.notebook.envfile import nearest_env_file
+from swsllm_nb.notebook.gauge_feed import BudgetFeed
 from swsllm_nb.notebook.key_guard import warn_about_key
 from swsllm_nb.notebook.options import Options
 from swsllm_nb.notebook.shell import explain_openai_errors
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
     from swsllm_nb.notebook.answer import Answer
     from swsllm_nb.notebook.client import AsyncOpenAI, OpenAI
     from swsllm_nb.notebook.connection import Connection
+    from swsllm_nb.notebook.gauge import Budget
 
-__all__ = ["Desk", "desk_of_script"]
+__all__ = ["Desk", "desk_here", "desk_of_script"]
 
 _GUARD_SECONDS: Final = 0.5
 
@@ -49,6 +51,7 @@ class Desk:
         self._courses: dict[Connection, Course] = {}
         self._key = ""
         self._restore_errors: Callable[[], None] | None = None
+        self._feed = BudgetFeed(lambda: self.budget_pico)
 
     @property
     def namespace(self) -> Mapping[str, Any]:
@@ -82,12 +85,25 @@ class Desk:
 
     def course_of(self, connection: "Connection") -> Course:
         """A course of its own, for a key that is only tried."""
-        return Course(connection, CallLog(log_path(connection)), lambda: self.whereabouts)
+        log = CallLog(log_path(connection))
+        course = Course(connection, log, lambda: self.whereabouts)
+        log.listen(partial(self._feed.ring, course))
+        return course
 
     def forget_given(self) -> None:
         """Key and address are again those of the environment or of ``.env``."""
         self.base_url = None
         self._given = (None, None)
+
+    def budget(self) -> "Budget":
+        """What was granted, is spent, held and left: as the proxy says, else as the log adds up.
+
+        Raises NotConnected, or CallFailed where nobody answers.
+        """
+        course = self.course()
+        # What followers show may be older, such as from before a top-up.
+        self._feed.ring(course)
+        return self._feed.budget(course)
 
     def budget_usd(self) -> str | None:
         """The account's budget: as the proxy says, else as it was typed in."""
@@ -115,6 +131,7 @@ class Desk:
 
     def close(self) -> None:
         """Writes the log, closes the connections, and gives back the shell's error handler."""
+        self._feed.close()
         for course in self._courses.values():
             course.close()
         if self._restore_errors:
@@ -130,6 +147,18 @@ class Desk:
     def _explain_errors(self) -> None:
         if self._shell is not None and self._restore_errors is None:
             self._restore_errors = explain_openai_errors(self._shell, lambda: self.live_key)
+
+
+def desk_here() -> Desk:
+    """The desk of the running shell, where the extension is loaded, else that of the script."""
+    get_ipython = getattr(sys.modules.get("IPython"), "get_ipython", None)
+    shell = get_ipython() if get_ipython else None
+    if shell is None:
+        return desk_of_script()
+    from swsllm_nb.notebook.magics import magics_of
+
+    magics = magics_of(shell)
+    return magics.desk if magics else desk_of_script()
 
 
 @cache

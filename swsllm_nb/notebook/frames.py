@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from swsllm_nb.notebook.ledger import LedgerCall
 
-__all__ = ["calls_frame", "ledger_frame", "table_html"]
+__all__ = ["calls_frame", "history_frame", "ledger_frame", "table_html"]
 
 _LEDGER_COUNTS: Final = (
     "prompt_tokens",
@@ -37,6 +37,22 @@ def calls_frame(stored: Mapping[str, Sequence[Any]]) -> "pd.DataFrame":
         else:
             columns[name] = pd.Series(list(stored.get(name, ())), dtype=dtype)
     return pd.DataFrame(columns)
+
+
+def history_frame(rows: Sequence[Mapping[str, Any]]) -> "pd.DataFrame":
+    """The frame of ``swsllm_nb.ledger()``: see ``booked.booked``; amounts in pico-dollars, ``at``
+    in microseconds since 1970."""
+    import pandas as pd
+
+    names = (name.replace("_usd", "_pico") for name in CALL_COLUMNS)
+    frame = calls_frame({name: [row[name] for row in rows] for name in names})
+    for place, name in enumerate(("kind", "state")):
+        frame.insert(1 + place, name, pd.Series([row[name] for row in rows], dtype="str"))
+    for name in ("granted", "held"):
+        usd = [_usd(row[f"{name}_pico"]) for row in rows]
+        frame[f"{name}_usd"] = pd.Series(usd, dtype="float64")
+    frame["reason"] = pd.Series([row["reason"] for row in rows], dtype="str")
+    return frame
 
 
 def ledger_frame(calls: Sequence[tuple[str, "LedgerCall"]]) -> "pd.DataFrame":

@@ -208,7 +208,7 @@ def _check_max_cost(inquiry: Inquiry) -> None:
 
 def _tell(desk: Desk, inquiry: Inquiry) -> None:
     """What is worth knowing beforehand: what of a frame goes out, and a price that is felt."""
-    from swsllm_nb.tokens import count_tokens
+    from swsllm_nb.tokenizer import count_tokens
 
     for filled in inquiry.filled:
         if filled.part:

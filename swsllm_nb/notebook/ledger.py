@@ -8,7 +8,7 @@ from typing import Any
 from swsllm_nb.money import pico_from_usd
 from swsllm_nb.notebook.calls import Call
 
-__all__ = ["Ledger", "LedgerCall", "read_ledger", "settled"]
+__all__ = ["Ledger", "LedgerCall", "client_id_of", "read_ledger", "settled"]
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class LedgerCall:
     @property
     def client_id(self) -> str:
         """What the client called the request, where it did."""
-        return self.request_id.removeprefix("req_").partition("_")[2]
+        return client_id_of(self.request_id)
 
     def is_of(self, call: Call) -> bool:
         """Whether this is what became of the log's row."""
@@ -53,6 +53,11 @@ class Ledger:
     @property
     def spend_pico(self) -> int:
         return self.adjusted_pico + sum(call.cost_pico or 0 for call in self.calls)
+
+
+def client_id_of(request_id: str) -> str:
+    """What the client called the request, where it did."""
+    return request_id.removeprefix("req_").partition("_")[2]
 
 
 def read_ledger(page: Iterable[Mapping[str, Any]]) -> Ledger:

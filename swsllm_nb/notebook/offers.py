@@ -4,15 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
+from fractions import Fraction
 from typing import Any, Final, Self
 
 from swsllm_nb.catalogue import Model, default_catalogue
-from swsllm_nb.money import usd_text
+from swsllm_nb.money import PICO_PER_USD, usd_text
 from swsllm_nb.notebook.course import Course
-from swsllm_nb.notebook.errors import CallFailed
+from swsllm_nb.notebook.errors import CallFailed, LLMError
 from swsllm_nb.notebook.language import say
+from swsllm_nb.pricing import Prices
 
-__all__ = ["Offer", "offers_of", "packaged_offers"]
+__all__ = ["Offer", "offers_of", "packaged_offers", "prices_of"]
 
 _TOKENS_PER_PRICE: Final = 1_000_000
 
@@ -73,6 +75,22 @@ class Offer:
             tells_price=True,
         )
 
+    @property
+    def prices(self) -> Prices | None:
+        """Pico-dollars per token; None where they are not known to the last of them.
+
+        Of the server only what calls below the threshold of long prompts cost.
+        """
+        usd = (self.input_usd, self.output_usd, self.cached_usd or self.input_usd)
+        try:
+            rates = [Fraction(text or "") * PICO_PER_USD / _TOKENS_PER_PRICE for text in usd]
+        except ValueError:
+            return None
+        if not all(rate.denominator == 1 for rate in rates):
+            return None
+        given, back, cached = (rate.numerator for rate in rates)
+        return Prices(given, back, cached)
+
     def is_gone(self, today: date) -> bool:
         over = self.shutdown_date is not None and self.shutdown_date <= today
         return over and not self.is_listed
@@ -114,6 +132,24 @@ def offers_of(course: Course) -> tuple[list[Offer], str]:
     return offers, say(
         f"The models are those of {where}, which tells no prices. {ours}.",
         f"Die Modelle sind die von {where}, das keine Preise nennt. {ours}.",
+    )
+
+
+def prices_of(model: str, course: Course | None) -> Prices:
+    """What a model costs: as the server says, else as the packaged catalogue does.
+
+    Raises LLMError, naming those that have a price, where neither knows it.
+    """
+    offers = offers_of(course)[0] if course else packaged_offers()[0]
+    for offer in offers:
+        if model in offer.names and (prices := offer.prices):
+            return prices
+    priced = ", ".join(offer.names[0] for offer in offers if offer.prices)
+    raise LLMError(
+        say(
+            f"Nobody knows what {model} costs; with a price there are: {priced}.",
+            f"Niemand weiß, was {model} kostet; einen Preis haben: {priced}.",
+        )
     )
 
 

@@ -73,7 +73,7 @@ def _message_text(message: dict[str, Any]) -> str:
 def estimate(body: Mapping[str, Any], answer: str) -> Usage | None:
     """The usage counted here, where the server told none; None without a tokenizer."""
     try:
-        from swsllm_nb.tokens import count_tokens
+        from swsllm_nb.tokenizer import count_tokens
 
         texts = map(_message_text, _messages(body))
         prompt = sum(count_tokens(text) + _TOKENS_PER_MESSAGE for text in texts)

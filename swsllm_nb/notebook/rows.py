@@ -11,6 +11,7 @@ from swsllm_nb.wire import Usage
 
 __all__ = [
     "COLUMNS",
+    "EPOCH",
     "Call",
     "Row",
     "Whereabouts",
@@ -23,7 +24,7 @@ __all__ = [
 Row: TypeAlias = tuple[Any, ...]
 """A row's id, then a value for each of COLUMNS."""
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _IMPORTED_AS: Final = uuid4().hex
 
@@ -113,7 +114,7 @@ _stored_values: Final = attrgetter(*_STORED)
 
 def row_of(row_id: str, call: Call) -> Row:
     values = (_storable(value) for value in _stored_values(call)[1:])
-    return (row_id, (call.at - _EPOCH) // _MICROSECOND, *values)
+    return (row_id, (call.at - EPOCH) // _MICROSECOND, *values)
 
 
 def _storable(value: Any) -> Any:
@@ -125,5 +126,5 @@ def _storable(value: Any) -> Any:
 
 def call_of(row: Row) -> Call:
     values = dict(zip(_STORED, row[1:], strict=True))
-    at, stream = _EPOCH + values["at"] * _MICROSECOND, bool(values["stream"])
+    at, stream = EPOCH + values["at"] * _MICROSECOND, bool(values["stream"])
     return Call(**values | {"at": at, "stream": stream})

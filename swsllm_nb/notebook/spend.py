@@ -3,12 +3,27 @@
 from dataclasses import dataclass
 from math import isnan
 
-from swsllm_nb.money import PICO_PER_USD, show_cost, show_left
-from swsllm_nb.notebook.burn import show_spent
+from swsllm_nb.money import PICO_PER_USD, show_cost, show_left, show_spent
 from swsllm_nb.notebook.course import Account, Course
 from swsllm_nb.notebook.language import say
 
-__all__ = ["money_of_account", "money_of_log"]
+__all__ = [
+    "LogSpend",
+    "at_most_left",
+    "money_of_account",
+    "money_of_log",
+    "spend_of_log",
+    "spent_from_here",
+    "words_of_log",
+]
+
+
+@dataclass(frozen=True)
+class LogSpend:
+    """What the calls in the log cost, and how many of them are of unknown cost."""
+
+    pico: int
+    unknown: int
 
 
 def money_of_account(account: Account) -> str:
@@ -23,35 +38,44 @@ def money_of_account(account: Account) -> str:
 
 def money_of_log(course: Course, budget_pico: int | None) -> str:
     """What this machine knows, where the server keeps no accounts."""
-    spend = _spend(course)
-    from_here = say(
+    return words_of_log(spend_of_log(course), budget_pico)
+
+
+def words_of_log(spend: LogSpend, budget_pico: int | None) -> str:
+    """Such as ``$1.09 spent from this machine, budget unknown``."""
+    if budget_pico is None:
+        return f"{spent_from_here(spend)}, {say('budget unknown', 'Budget unbekannt')}"
+    return f"{spent_from_here(spend)}, {at_most_left(spend, budget_pico)}"
+
+
+def spent_from_here(spend: LogSpend) -> str:
+    """Such as ``$1.09 spent from this machine and 2 calls of unknown cost``."""
+    known = say(
         f"{show_cost(spend.pico)} spent from this machine",
         f"{show_cost(spend.pico)} von diesem Rechner ausgegeben",
     )
-    if spend.unknown:
-        from_here += say(
-            f" and {spend.unknown:,} calls of unknown cost",
-            f" und {spend.unknown:,} Aufrufe mit unbekannten Kosten",
-        )
-    if budget_pico is None:
-        return from_here + say(", budget unknown", ", Budget unbekannt")
-    left = show_left(budget_pico - spend.pico, budget_pico)
-    budget = show_left(budget_pico)
-    return from_here + say(
-        f", at most {left} of {budget} left (the budget was typed in)",
-        f", höchstens {left} von {budget} übrig (das Budget ist eingetippt)",
+    if not spend.unknown:
+        return known
+    one = spend.unknown == 1
+    return known + say(
+        f" and {spend.unknown:,} call{'' if one else 's'} of unknown cost",
+        f" und {spend.unknown:,} Aufruf{'' if one else 'e'} mit unbekannten Kosten",
     )
 
 
-@dataclass(frozen=True)
-class _Spend:
-    pico: int
-    unknown: int
+def at_most_left(spend: LogSpend, budget_pico: int) -> str:
+    """What may be left of a budget that was typed in: calls from elsewhere are not known here."""
+    left, budget = show_left(budget_pico - spend.pico, budget_pico), show_left(budget_pico)
+    return say(
+        f"at most {left} of {budget} left (the budget was typed in)",
+        f"höchstens {left} von {budget} übrig (das Budget ist eingetippt)",
+    )
 
 
-def _spend(course: Course) -> _Spend:
+def spend_of_log(course: Course) -> LogSpend:
+    """The sum over every call of this account from this machine."""
     frame = course.log()
     costs: list[float] = frame["cost_usd"][frame["status"] != "refused"].tolist()
     known = [cost_usd for cost_usd in costs if not isnan(cost_usd)]
     pico = sum(round(cost_usd * PICO_PER_USD) for cost_usd in known)
-    return _Spend(pico, len(costs) - len(known))
+    return LogSpend(pico, len(costs) - len(known))

@@ -25,7 +25,7 @@ from swsllm_nb.proxy.settings import PRACTICE, Settings
 from swsllm_nb.proxy.store import Store, database_at
 from swsllm_nb.proxy.upstream import TOTAL_TIMEOUT_SECONDS, HttpUpstream
 from swsllm_nb.proxy.upstreams import Upstreams
-from swsllm_nb.tokens import o200k_base
+from swsllm_nb.tokenizer import o200k_base
 
 if TYPE_CHECKING:
     from swsllm_nb.proxy.metrics import Metrics

@@ -9,6 +9,7 @@ from typing import Final, TypeAlias
 
 from swsllm_nb.notebook.commands import (
     budget,
+    burndown,
     doctor,
     explain,
     log,
@@ -69,7 +70,8 @@ _WORDS: Final[Mapping[str, _Word]] = {
         "USD ein.",
     ),
     "burndown": _Word(
-        budget.show_burndown, "Ein Bild davon, was vom Budget übrig ist, Aufruf für Aufruf."
+        burndown.show,
+        "Ein Bild davon, was vom Budget übrig ist; --by model, exercise oder source: wofür.",
     ),
     "explain": _Word(
         explain.show,

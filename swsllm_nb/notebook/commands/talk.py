@@ -72,7 +72,7 @@ def _messages(conversation: Conversation) -> list[dict[str, str]]:
 
 
 def _tokens(conversation: Conversation) -> list[int]:
-    from swsllm_nb.tokens import count_tokens
+    from swsllm_nb.tokenizer import count_tokens
 
     return [count_tokens(message["content"]) for message in _messages(conversation)]
 

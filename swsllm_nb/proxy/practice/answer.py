@@ -12,7 +12,7 @@ from swsllm_nb.proxy.practice.model import END, NextToken, TemperedUnigrams
 from swsllm_nb.proxy.practice.prose import PracticeModel, SteeredModel
 from swsllm_nb.proxy.practice.request import PracticeRequest
 from swsllm_nb.proxy.practice.visible import VisibleText
-from swsllm_nb.tokens import o200k_base
+from swsllm_nb.tokenizer import o200k_base
 
 __all__ = ["Choice", "choices"]
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from swsllm_nb.proxy.practice.model import NextToken, NGramModel
 from swsllm_nb.proxy.practice.relevance import WordIndex, german_score
-from swsllm_nb.tokens import o200k_base
+from swsllm_nb.tokenizer import o200k_base
 
 __all__ = ["PracticeModel", "Prose", "SteeredModel", "practice_model"]
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from swsllm_nb.tokens import count_tokens
+from swsllm_nb.tokenizer import count_tokens
 
 __all__ = ["Message", "PracticeRequest", "UnusableRequest", "read_request"]
 

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from swsllm_nb.tokens import count_tokens, o200k_base
+from swsllm_nb.tokenizer import count_tokens, o200k_base
 
 
 def test_known_texts_have_their_known_tokens() -> None:
