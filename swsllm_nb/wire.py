@@ -10,6 +10,7 @@ __all__ = [
     "CLIENT_ID_HEADER",
     "COST_COMMENT",
     "COST_FIELDS",
+    "EXERCISE_HEADER",
     "INSUFFICIENT_QUOTA",
     "RATE_LIMIT_EXCEEDED",
     "REQUEST_ID_HEADER",
@@ -19,6 +20,7 @@ __all__ = [
     "cost_comment",
     "cost_from_comment",
     "cost_header",
+    "exercise_name",
     "usage_from_body",
 ]
 
@@ -26,6 +28,12 @@ REQUEST_ID_HEADER: Final = "x-request-id"
 CLIENT_ID_HEADER: Final = "x-client-request-id"
 """A client's own name for its request, which OpenAI takes too. Our proxy ends the request's id
 with it, so that a call can be found whose answer never came."""
+
+EXERCISE_HEADER: Final = "x-swsllm-exercise"
+"""What a call was made for, as ``exercise_name`` takes it, in UTF-8; kept in the ledger and never
+sent to an upstream."""
+
+EXERCISE_CHARACTERS: Final = 64
 
 SHOULD_RETRY_HEADER: Final = "x-should-retry"
 """Read by the openai library before it retries, whatever the status is."""
@@ -116,6 +124,12 @@ def usage_from_body(body: Any) -> Usage | None:
 def _part(stated: dict[str, Any], name: str) -> dict[str, Any]:
     part = stated.get(name)
     return part if isinstance(part, dict) else {}
+
+
+def exercise_name(text: str) -> str | None:
+    """A name that can be kept with a call; None for an empty, a long or an unprintable one."""
+    name = text.strip()
+    return name if name.isprintable() and 0 < len(name) <= EXERCISE_CHARACTERS else None
 
 
 def cost_header(field: str) -> str:

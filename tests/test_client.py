@@ -101,6 +101,23 @@ def test_what_the_proxy_settled_is_what_it_cost(rig: Rig, stream: bool, packed: 
     assert rig.server.requests[0].headers["accept-encoding"] == "gzip, deflate"
 
 
+@pytest.mark.parametrize(
+    ("exercise", "told"), [("ex3", "ex3"), ("Übung 3", "Übung 3"), ("", None), ("a\nb", None)]
+)
+def test_the_server_is_told_the_exercise_that_a_call_is_for_where_a_header_can_say_it(
+    exercise: str, told: str | None
+) -> None:
+    with FakeOpenAI() as server:
+        client, _ = build_client(
+            Connection(server.base_url, KEY, "test"),
+            lambda call: None,
+            lambda: Whereabouts(exercise=exercise),
+        )
+        with client:
+            client.chat.completions.create(model="gpt-4o-mini", messages=MESSAGES)
+        assert server.requests[0].headers.get("x-swsllm-exercise") == told
+
+
 @pytest.mark.parametrize("packed", [False, True])
 def test_usage_is_learned_of_streams_whose_caller_did_not_ask(rig: Rig, packed: bool) -> None:
     rig.server.answers.append(Scripted(gzip=packed))

@@ -151,6 +151,30 @@ def test_the_upstream_gets_our_cap_our_key_and_a_pseudonym_and_no_word_of_the_st
     assert upstream.requests[-1].body["safety_identifier"] == pseudonym
 
 
+@pytest.mark.parametrize(
+    ("told", "kept"),
+    [
+        (b"ex1", "ex1"),
+        ("Übung 1".encode(), "Übung 1"),
+        ("Übung 1".encode("latin-1"), None),
+        (b"x" * 65, None),
+        (b"a\tb", None),
+        (b"", None),
+    ],
+)
+def test_the_exercise_of_a_call_is_kept_or_left_out_and_never_sent_on(
+    student: Student, upstream: FakeOpenAI, told: bytes, kept: str | None
+) -> None:
+    body = json.dumps({"model": MINI, "messages": HI})
+    headers = {"authorization": f"Bearer {student.key}", "x-swsllm-exercise": told}
+    requests.post(
+        f"{student.proxy.base_url}/chat/completions", data=body, headers=headers, timeout=60
+    ).raise_for_status()
+    assert student.only_call["exercise"] == kept
+    assert "x-swsllm-exercise" not in upstream.requests[-1].headers
+    student.assert_settled()
+
+
 def test_nested_values_travel_as_the_text_they_were(student: Student, upstream: FakeOpenAI) -> None:
     messages = '[ {"role":"user", "content":"1\\u00e9 \\/ 1.0 1e2"} ]'
     student.post(f'{{"model":"gpt-4o-mini",\n"messages" : {messages},"logit_bias":{{"5":1.50}}}}')

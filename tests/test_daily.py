@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import asyncpg
@@ -43,6 +44,29 @@ def test_each_call_and_adjustment_is_counted_once_however_often_the_sums_are_bro
         await call(store, holder, 3)
         await store.sum_up()
         assert await summed(store) == [(3, 20)] == await summed(store, "course_daily")
+        assert await adds_up(store)
+
+    run(place, act)
+
+
+def test_calls_are_summed_up_by_exercise_and_an_adjustment_goes_to_that_of_its_call(
+    place: Place,
+) -> None:
+    async def act(store: Store, holder: KeyHolder) -> None:
+        for number, exercise in enumerate(("ex1", "ex2", "ex1", None)):
+            hold = await store.reserve(replace(intent(holder, number, 10), exercise=exercise))
+            await store.close_hold(hold, Outcome("unconfirmed", 10))
+        await store.write(lambda: accounts.credit("req_1", "the upstream was away", "a test"))
+        await store.sum_up()
+        for table in ("daily", "course_daily"):
+            rows = await execute(
+                store, f"SELECT exercise, calls, amount_pico FROM {table} ORDER BY exercise"
+            )
+            assert [tuple(row.values()) for row in rows] == [
+                ("", 1, 10),
+                ("ex1", 2, 20),
+                ("ex2", 1, 0),
+            ]
         assert await adds_up(store)
 
     run(place, act)

@@ -392,6 +392,7 @@ def test_what_was_set_holds_for_every_cell_until_it_is_taken_back(
     body = connected.requests[-1].body
     assert (body["model"], body["temperature"]) == ("gpt-4o", 1)
     assert list(swsllm_nb.log()["exercise"]) == ["ex3"]
+    assert connected.requests[-1].headers["x-swsllm-exercise"] == "ex3"
     Cell(shell, "%llm set model= temperature= exercise= stream= max-cost=").result.raise_error()
     assert "Nothing is set" not in Cell(shell, "%llm set").shown
     Cell(shell, "%%llm\nHi").result.raise_error()

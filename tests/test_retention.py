@@ -69,6 +69,22 @@ def test_what_is_older_than_the_setting_becomes_one_row_per_account(place: Place
     run(place, act, budget_pico=20_000)
 
 
+def test_old_rows_leave_the_sums_of_their_own_exercise(place: Place) -> None:
+    async def act(store: Store, ada: KeyHolder) -> None:
+        for number, (exercise, days) in enumerate((("ex1", 90), ("ex2", 90), ("ex1", 1))):
+            await call(store, ada, number, days)
+            named = "UPDATE ledger SET exercise = $1 WHERE request_id = $2"
+            await execute(store, named, exercise, f"req_{number}")
+        await keep(store)
+        assert await prune(store) == 1
+        left = await execute(
+            store, "SELECT exercise, calls, amount_pico FROM daily ORDER BY exercise"
+        )
+        assert [tuple(row.values()) for row in left] == [("", 0, 20), ("ex1", 1, 10)]
+
+    run(place, act)
+
+
 def test_later_runs_carry_on_with_the_same_row(place: Place) -> None:
     async def act(store: Store, ada: KeyHolder) -> None:
         for number, days in enumerate((90, 60, 20, 1)):

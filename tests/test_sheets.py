@@ -9,6 +9,7 @@ import pytest
 from apps import SECRET, Course
 from hypothesis import given
 from hypothesis import strategies as st
+from stores import execute
 from visitors import visiting
 
 from swsllm_nb.proxy.office import Office
@@ -62,9 +63,11 @@ def test_numbers_are_numbers_in_both_languages_and_exact() -> None:
 def test_the_csv_of_usage_holds_no_formula_either(tmp_path: Path) -> None:
     async def act(served: Course) -> None:
         await Office(served.store, SECRET, "a test").grant(["ada"], "-1", "=1+1")
+        await execute(served.store, "UPDATE ledger SET exercise = '=2+2'")
         async with served.client() as client:
             table = (await client.get("/usage", headers={"accept": "text/csv"})).text
         last = list(csv.DictReader(io.StringIO(table)))[-1]
         assert (last["reason"], last["granted_usd"]) == ("'=1+1", "-1.00")
+        assert last["exercise"] == "'=2+2"
 
     visiting(tmp_path, act)

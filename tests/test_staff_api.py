@@ -296,3 +296,33 @@ def test_get_account_says_which_course_it_is_whom_to_ask_and_in_which_language(
             assert (await client.get("/account")).json()["language"] == "en"
 
     asyncio.run(act())
+
+
+def test_a_script_reads_what_the_class_spent_was_granted_and_was_refused(run: Run) -> None:
+    async def act(script: Script) -> None:
+        await unconfirmed_call(script.store)
+        await script.act("grant", names=["ada"], amount_usd="1.25", reason="a project")
+        spent = await script.read("spend", by="model,account", until="2099-01-01")
+        assert spent == {
+            "data": [
+                {
+                    "model": "gpt-4o", "account": "ada", "calls": 1, "prompt_tokens": 0,
+                    "completion_tokens": 0, "cost_usd": "0.000000000007",
+                }
+            ],
+            "next_offset": None,
+        }  # fmt: skip
+        first = await script.read("grants", limit=1)
+        assert [row["reason"] for row in first["data"]] == ["first budget"]
+        then = await script.read("grants", limit=1, offset=first["next_offset"])
+        assert [row["amount_usd"] for row in then["data"]] == ["1.25"]
+        assert then["next_offset"] is None
+        (doubtful,) = (await script.read("unconfirmed"))["data"]
+        assert (doubtful["request_id"], doubtful["adjusted_usd"]) == ("req_1", None)
+        assert await script.read("refusals") == {"data": [], "next_offset": None}
+        for words in ({"by": "key"}, {"since": "soon"}, {"limit": "-1"}):
+            answer = await script.client.get("/staff/api/spend", params=words)
+            assert answer.status_code == 400
+            assert len(answer.json()["error"]["message"]) > 20
+
+    run(act)

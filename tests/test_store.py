@@ -646,6 +646,39 @@ def test_a_database_of_the_first_version_is_migrated_with_all_its_money(
     asyncio.run(running())
 
 
+def test_the_days_of_a_database_without_exercises_keep_their_sums_also_of_pruned_rows(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def running() -> None:
+        with monkeypatch.context() as old:
+            old.setattr(schema, "MIGRATIONS", schema.MIGRATIONS[:4])
+            old.setattr(schema, "NEWEST", 4)
+            await place.database().migrate(rehearse=False)
+        async with raw(place) as execute_raw:
+            for statement in _SUMMED_ROWS:
+                await execute_raw(statement)
+        assert await place.database().migrate(rehearse=False) == (4, schema.NEWEST)
+        async with place.store() as store:
+            assert (await store.read(books.check)).adds_up
+            for table in ("daily", "course_daily"):
+                (day,) = await execute(store, f"SELECT * FROM {table}")
+                assert (day["exercise"], day["calls"], day["amount_pico"]) == ("", 0, 30)
+
+    asyncio.run(running())
+
+
+_SUMMED_ROWS = (
+    """
+    INSERT INTO accounts (id, name, password_hash, budget_pico, spend_pico, created_at)
+    VALUES (1, 'ada', '', 0, 30, 'then')
+    """,
+    "INSERT INTO ledger (kind, account_id, at, amount_pico) VALUES ('adjustment', 1, 'then', 30)",
+    "INSERT INTO daily VALUES ('then', 1, '', 0, 0, 0, 30)",
+    "INSERT INTO course_daily VALUES ('then', '', 0, 0, 0, 30)",
+    "UPDATE course SET summed_up_to_id = 1",
+)
+
+
 def test_a_migration_after_which_the_books_would_not_add_up_changes_nothing(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:

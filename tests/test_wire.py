@@ -11,6 +11,7 @@ from swsllm_nb.wire import (
     cost_comment,
     cost_from_comment,
     cost_header,
+    exercise_name,
     usage_from_body,
 )
 
@@ -73,3 +74,20 @@ def test_the_call_logs_columns_are_those_people_script_against() -> None:
         "first_token_seconds stream status finish_reason error_code retries request_id prompt "
         "answer"
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("ex1", "ex1"),
+        (" Übung 1 ", "Übung 1"),
+        ("x" * 64, "x" * 64),
+        ("x" * 65, None),
+        ("", None),
+        ("a\nb", None),
+        ("a\0", None),
+        ("\ud800", None),
+    ],
+)
+def test_an_exercise_is_a_short_printable_name_or_is_left_out(text: str, name: str | None) -> None:
+    assert exercise_name(text) == name

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from swsllm_nb.cli.place import Place, json_option, place_options
+from swsllm_nb.cli.place import Place, json_option, place_options, show
 from swsllm_nb.cli.progress import progress
 
 if TYPE_CHECKING:
@@ -65,6 +65,31 @@ def usage_export(
                 advance(len(rows))
 
     place.in_office(act)
+
+
+@usage.command(
+    "spend",
+    epilog="\b\nExamples:\n  swsllm usage spend --by model\n"
+    "  swsllm usage spend --by day,exercise --since 2026-11-01 --json",
+)
+@click.option(
+    "--by", default="", help="Any of day, model, exercise, account, parted by commas; else a sum."
+)
+@click.option("--since", help="From this UTC day on, such as 2026-11-01.")
+@click.option("--until", help="Up to this UTC day, and with it.")
+@place_options
+@json_option
+def usage_spend(by: str, since: str | None, until: str | None, place: Place, as_json: bool) -> None:
+    """What the class was charged, summed up."""
+    from swsllm_nb.proxy.readings import Part, Period, spend
+
+    columns = [name for name in by.split(",") if name]
+    period = Period.of(since, until)
+    every = Part(2**31)
+    show(
+        place.in_office(lambda office: office.store.read(lambda: spend(columns, period, every))),
+        as_json,
+    )
 
 
 def _json_lines(rows: Sequence[Mapping[str, Any]]) -> bytes:

@@ -88,14 +88,19 @@ class Recorder:
         adds_usage: bool,
     ) -> Attempt:
         retries = request.headers.get("x-stainless-retry-count", "0")
+        whereabouts = ticket.whereabouts if ticket else self._whereabouts()
         exchange = Exchange(
             body,
-            ticket.whereabouts if ticket else self._whereabouts(),
+            whereabouts,
             attempt=int(retries[:9]) if retries.isdecimal() else 0,
             hides_usage=adds_usage,
         )
         request.headers[wire.WANTS_COST_HEADER] = "1"
         request.headers[wire.CLIENT_ID_HEADER] = exchange.client_id
+        exercise = wire.exercise_name(whereabouts.exercise)
+        if exercise is not None:
+            request.headers.encoding = "utf-8"
+            request.headers[wire.EXERCISE_HEADER] = exercise
         return Attempt(exchange, self._record, ticket)
 
 

@@ -83,6 +83,7 @@ def public_row(row: Row) -> dict[str, Any]:
         "request_id": row["request_id"],
         "state": row["state"],
         "model": row["model"],
+        "exercise": row["exercise"],
         "upstream": row["upstream"],
         "stream": bool(row["stream"]) if is_call else None,
         "prompt_tokens": row["prompt_tokens"],

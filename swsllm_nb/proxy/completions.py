@@ -27,6 +27,7 @@ READ_AT_ONCE_BYTES = 20_000
 """What is longer keeps everybody waiting while it is read and counted."""
 
 _WANTS_COST = wire.WANTS_COST_HEADER.encode()
+_EXERCISE = wire.EXERCISE_HEADER.encode()
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,7 @@ class Completions:
                 bound=bound,
                 stream=request.stream,
                 upstream=route.name,
+                exercise=_exercise(scope),
             )
             if await turn.comes() and await has_left(receive):
                 raise ClientGone
@@ -100,6 +102,17 @@ class Completions:
         async with self.readings.of(account_id) as reading:
             await reading.comes()
             return await asyncio.to_thread(_bounded, body, self.offer)
+
+
+def _exercise(scope: Scope) -> str | None:
+    """What the client says that the call is for; whatever cannot be kept is left out."""
+    named = header(scope, _EXERCISE)
+    if not named:
+        return None
+    try:
+        return wire.exercise_name(named.encode("latin-1").decode())
+    except UnicodeDecodeError:
+        return None
 
 
 def _bounded(body: bytes, offer: Offer) -> tuple[ChatRequest, Bound]:

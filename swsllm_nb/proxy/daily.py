@@ -25,6 +25,7 @@ SUMS: Final = """
 
 _DAY = "substr(l.at, 1, 10)"
 _MODEL = "coalesce(l.model, adjusted.model, '')"
+_EXERCISE = "coalesce(l.exercise, adjusted.exercise, '')"
 _ADDING = """
     calls = {0}.calls + excluded.calls,
     prompt_tokens = {0}.prompt_tokens + excluded.prompt_tokens,
@@ -33,16 +34,16 @@ _ADDING = """
 """
 _COUNTED = "calls, prompt_tokens, completion_tokens, amount_pico"
 _BY_ACCOUNT = f"""
-    INSERT INTO daily (day, account_id, model, {_COUNTED})
-    SELECT {_DAY}, l.account_id, {_MODEL}, {SUMS}
-    WHERE l.kind <> 'grant' AND l.id > $1 AND l.id <= $2 GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
-    ON CONFLICT (day, account_id, model) DO UPDATE SET {_ADDING.format("daily")}
+    INSERT INTO daily (day, account_id, model, exercise, {_COUNTED})
+    SELECT {_DAY}, l.account_id, {_MODEL}, {_EXERCISE}, {SUMS}
+    WHERE l.kind <> 'grant' AND l.id > $1 AND l.id <= $2 GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
+    ON CONFLICT (day, account_id, model, exercise) DO UPDATE SET {_ADDING.format("daily")}
 """
 _BY_COURSE = f"""
-    INSERT INTO course_daily (day, model, {_COUNTED})
-    SELECT {_DAY}, {_MODEL}, {SUMS}
-    WHERE l.kind <> 'grant' AND l.id > $1 AND l.id <= $2 GROUP BY 1, 2 ORDER BY 1, 2
-    ON CONFLICT (day, model) DO UPDATE SET {_ADDING.format("course_daily")}
+    INSERT INTO course_daily (day, model, exercise, {_COUNTED})
+    SELECT {_DAY}, {_MODEL}, {_EXERCISE}, {SUMS}
+    WHERE l.kind <> 'grant' AND l.id > $1 AND l.id <= $2 GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+    ON CONFLICT (day, model, exercise) DO UPDATE SET {_ADDING.format("course_daily")}
 """
 
 
@@ -88,13 +89,14 @@ def unlike_the_ledger() -> Work[list[Mapping[str, Any]]]:
     by_account = yield ask(
         _surplus(
             "daily",
-            "day, account_id, model",
-            f"SELECT {_DAY} AS day, l.account_id, {_MODEL} AS model, {SUMS} "
-            f"WHERE l.kind <> 'grant' AND l.id <= $1 GROUP BY {_DAY}, l.account_id, {_MODEL}",
+            "day, account_id, model, exercise",
+            f"SELECT {_DAY} AS day, l.account_id, {_MODEL} AS model, {_EXERCISE} AS exercise, "
+            f"{SUMS} WHERE l.kind <> 'grant' AND l.id <= $1 "
+            f"GROUP BY {_DAY}, l.account_id, {_MODEL}, {_EXERCISE}",
         ),
         upto,
     )
-    by_course = yield ask(_surplus("course_daily", "day, model", "SELECT * FROM daily"))
+    by_course = yield ask(_surplus("course_daily", "day, model, exercise", "SELECT * FROM daily"))
     return [dict(row) for row in (*by_account, *by_course)]
 
 

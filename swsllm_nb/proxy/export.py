@@ -15,8 +15,8 @@ __all__ = ["COLUMNS", "Wanted", "pages"]
 _ROWS_AT_ONCE = 1000
 
 COLUMNS: Final = (
-    "account", "id", "at", "kind", "request_id", "state", "model", "upstream", "stream",
-    "prompt_tokens", "cached_tokens", "cache_write_tokens", "completion_tokens",
+    "account", "id", "at", "kind", "request_id", "state", "model", "exercise", "upstream",
+    "stream", "prompt_tokens", "cached_tokens", "cache_write_tokens", "completion_tokens",
     "reasoning_tokens", "hold_usd", "cost_usd", "granted_usd", "finished_at", "reason",
     "adjusts_id",
 )  # fmt: skip

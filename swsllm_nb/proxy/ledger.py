@@ -44,6 +44,7 @@ class Intent:
     bound: Bound
     stream: bool
     upstream: str
+    exercise: str | None = None
 
 
 @dataclass(frozen=True)
@@ -135,11 +136,12 @@ def _held_row(intent: Intent, owner: str, now: str, hold_pico: int, cap_tokens: 
     return ask(
         """
         INSERT INTO ledger (kind, state, at, request_id, account_id, key_id, owner, upstream, model,
-                            stream, hold_pico, cap_tokens, prices)
-        VALUES ('call', 'held', $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+                            stream, hold_pico, cap_tokens, prices, exercise)
+        VALUES ('call', 'held', $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
         """,
         now, intent.request_id, intent.account_id, intent.key_id, owner, intent.upstream,
         intent.model.id, int(intent.stream), hold_pico, cap_tokens, intent.model.prices.frozen,
+        intent.exercise,
     )  # fmt: skip
 
 

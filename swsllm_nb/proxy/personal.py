@@ -20,8 +20,8 @@ _PARTS: Final[Mapping[str, str]] = {
     "refusals": "SELECT hour, code, model, refusals, last_at FROM refusals WHERE account_id = $1 "
     "ORDER BY hour, code, model",
     "acts": "SELECT at, author, act, details FROM audit WHERE account_id = $1 ORDER BY id",
-    "days": "SELECT day, model, calls, prompt_tokens, completion_tokens, amount_pico FROM daily "
-    "WHERE account_id = $1 ORDER BY day, model",
+    "days": "SELECT day, model, exercise, calls, prompt_tokens, completion_tokens, amount_pico "
+    "FROM daily WHERE account_id = $1 ORDER BY day, model, exercise",
 }
 
 

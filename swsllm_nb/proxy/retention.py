@@ -94,8 +94,9 @@ def _prune_account(account_id: int, cutoff: str) -> Work[bool]:
     groups = yield ask(
         f"""
         {_GONE} SELECT substr(l.at, 1, 10) AS day, coalesce(l.model, adjusted.model, '') AS model,
+            coalesce(l.exercise, adjusted.exercise, '') AS exercise,
             max(l.at) AS last_at, {SUMS} WHERE l.id IN (SELECT id FROM gone)
-        GROUP BY 1, 2 ORDER BY 1, 2
+        GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
         """,
         *which,
     )
@@ -123,7 +124,7 @@ def _take_out(table: str, whose: str, row: Row, account_id: int) -> Work[None]:
     yield ask(
         f"UPDATE {table} SET calls = calls - $1, prompt_tokens = prompt_tokens - $2, "
         "completion_tokens = completion_tokens - $3, amount_pico = amount_pico - $4 "
-        f"WHERE day = $5 AND {whose} AND model = $7",
+        f"WHERE day = $5 AND {whose} AND model = $7 AND exercise = $8",
         row["calls"], row["prompt_tokens"], row["completion_tokens"], row["amount_pico"],
-        row["day"], account_id, row["model"],
+        row["day"], account_id, row["model"], row["exercise"],
     )  # fmt: skip

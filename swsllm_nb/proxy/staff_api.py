@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from swsllm_nb.proxy import books
+from swsllm_nb.proxy import books, readings
 from swsllm_nb.proxy.access import bearer_key
 from swsllm_nb.proxy.account_table import AccountQuery, list_accounts
 from swsllm_nb.proxy.accounts import named
@@ -23,6 +23,7 @@ from swsllm_nb.proxy.errors import BadRequest, Unauthenticated
 from swsllm_nb.proxy.office import Office
 from swsllm_nb.proxy.overview import course_overview
 from swsllm_nb.proxy.public import in_usd, staff_detail, staff_listed, staff_overview
+from swsllm_nb.proxy.readings import Part, Period
 from swsllm_nb.proxy.staff_orders import ORDERS, Order, order_of
 from swsllm_nb.proxy.store import Store
 from swsllm_nb.proxy.teaching import staff_key_holder
@@ -33,6 +34,7 @@ __all__ = ["staff_routes"]
 PATH = "/staff/api"
 BODY_LIMIT_BYTES = 4 * 1024 * 1024
 _ROWS_LIMIT = 1000
+_SUMS_LIMIT = 10_000
 
 Result = TypeVar("Result")
 Reading = Callable[["_Asked"], Awaitable[Any]]
@@ -52,6 +54,9 @@ class _Asked:
         if "account" not in self.words:
             raise BadRequest("Say whose: ?account=NAME.", param="account")
         return self.words["account"]
+
+    def period(self) -> Period:
+        return Period.of(self.words.get("since"), self.words.get("until"))
 
     def count(self, word: str, default: int, high: int = _ROWS_LIMIT) -> int:
         text = self.words.get(word, str(default))
@@ -90,6 +95,32 @@ async def _usage(asked: _Asked) -> Any:
 
 async def _overview(asked: _Asked) -> Any:
     return staff_overview(await asked.read(course_overview))
+
+
+async def _spend(asked: _Asked) -> Any:
+    by = [name for name in asked.words.get("by", "").split(",") if name]
+    return await _paged(asked, partial(readings.spend, by, asked.period()))
+
+
+async def _grants(asked: _Asked) -> Any:
+    return await _paged(asked, partial(readings.grants, asked.period()))
+
+
+async def _refusals(asked: _Asked) -> Any:
+    return await _paged(asked, partial(readings.refusals, asked.period()))
+
+
+async def _unconfirmed(asked: _Asked) -> Any:
+    return await _paged(asked, readings.unconfirmed)
+
+
+async def _paged(asked: _Asked, reading: Callable[[Part], Work[list[dict[str, Any]]]]) -> Any:
+    """Some rows, and where the next ones begin; what is charged meanwhile moves those of today."""
+    limit = asked.count("limit", _ROWS_LIMIT, _SUMS_LIMIT) or 1
+    offset = asked.count("offset", 0, 2**31)
+    rows = await asked.read(lambda: reading(Part(limit + 1, offset)))
+    more = len(rows) > limit
+    return {"data": rows[:limit], "next_offset": offset + limit if more else None}
 
 
 async def _personal(asked: _Asked) -> Any:
@@ -132,6 +163,10 @@ _READINGS: Final[Mapping[str, Reading]] = {
     "account": _account,
     "usage": _usage,
     "overview": _overview,
+    "spend": _spend,
+    "grants": _grants,
+    "refusals": _refusals,
+    "unconfirmed": _unconfirmed,
     "personal": _personal,
     "course": _course,
     "models": _models,

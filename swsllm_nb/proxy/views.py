@@ -207,8 +207,11 @@ def _csv(rows: list[Mapping[str, Any]]) -> str:
     if rows:
         writer = csv.DictWriter(page, fieldnames=list(rows[0]))
         writer.writeheader()
-        # Reasons are what somebody wrote.
-        writer.writerows({**row, "reason": harmless(row["reason"] or "")} for row in rows)
+        # Reasons and exercises are what somebody wrote.
+        written = ("reason", "exercise")
+        writer.writerows(
+            {**row, **{name: harmless(row[name] or "") for name in written}} for row in rows
+        )
     return page.getvalue()
 
 
