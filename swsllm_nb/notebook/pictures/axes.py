@@ -197,10 +197,12 @@ def take_texts_literally(ax: "Axes") -> None:
     from matplotlib.text import Text
     from matplotlib.ticker import MaxNLocator
 
+    texts: list[Any] = ax.findobj(Text)
     for axis in (ax.xaxis, ax.yaxis):
         # Ticks are made once, and taken from these when a zoom needs more.
         most = _MOST_TICKS if isinstance(axis.get_major_locator(), MaxNLocator) else _MOST_DAYS
-        axis.get_major_ticks(max(most, len(axis.get_majorticklocs())))
-    for text in ax.findobj(Text):
+        for tick in axis.get_major_ticks(max(most, len(axis.get_majorticklocs()))):
+            texts += (tick.label1, tick.label2)
+    for text in texts:
         text.set_parse_math(False)
         text.set_usetex(False)
