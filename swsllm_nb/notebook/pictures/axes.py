@@ -55,7 +55,8 @@ _LEGEND_ROW_INCHES: Final = 0.2
 _LETTER_INCHES: Final = 0.068
 _HANDLE_INCHES: Final = 0.45
 _FOOTING_LETTERS: Final = 92
-_MOST_TICKS: Final = 20
+_MOST_TICKS: Final = 12
+_MOST_DAYS: Final = 8
 
 
 def new_axes(rows: int | None = None) -> "Axes":
@@ -179,7 +180,8 @@ def write_titles(ax: "Axes", headline: str, footing: str) -> None:
     """The answer in large letters, and under it what it rests on."""
     lines = _wrapped(footing)
     title = {"fontsize": "x-large", "fontweight": "bold"}
-    ax.set_title(headline, fontdict=title, loc="left", pad=12 + 14 * len(lines))
+    # Without a place matplotlib measures all ticks for one, twice.
+    ax.set_title(headline, fontdict=title, loc="left", pad=12 + 14 * len(lines), y=1)
     ax.annotate("\n".join(lines), (0, 1), (0, 8), "axes fraction", "offset points", fontsize=9.5)
 
 
@@ -193,9 +195,14 @@ def _wrapped(footing: str) -> list[str]:
 def take_texts_literally(ax: "Axes") -> None:
     """Between two dollar signs matplotlib sets a formula, in ticks that a zoom adds as well."""
     from matplotlib.text import Text
+    from matplotlib.ticker import MaxNLocator
 
-    drawn = ax.findobj(Text)
-    ticks = [tick for axis in (ax.xaxis, ax.yaxis) for tick in axis.get_major_ticks(_MOST_TICKS)]
-    for text in (*drawn, *(label for tick in ticks for label in (tick.label1, tick.label2))):
+    texts: list[Any] = ax.findobj(Text)
+    for axis in (ax.xaxis, ax.yaxis):
+        # Ticks are made once, and taken from these when a zoom needs more.
+        most = _MOST_TICKS if isinstance(axis.get_major_locator(), MaxNLocator) else _MOST_DAYS
+        for tick in axis.get_major_ticks(max(most, len(axis.get_majorticklocs()))):
+            texts += (tick.label1, tick.label2)
+    for text in texts:
         text.set_parse_math(False)
         text.set_usetex(False)

@@ -4,7 +4,6 @@ long that lasts."""
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from itertools import accumulate
 from typing import Final
 
 from swsllm_nb.notebook.language import say
@@ -79,17 +78,17 @@ class Burn:
         """All that was granted."""
         return self.granted_pico[-1] if self.granted_pico else self.start_pico or 0
 
-    @property
+    @cached_property
     def spent_pico(self) -> int:
         if not self.falls:
             return self.left_pico
         return self.whole_pico - self.left_pico - sum(self.history.held_pico)
 
-    @property
+    @cached_property
     def low_pico(self) -> int:
         return min(self._line_pico)
 
-    @property
+    @cached_property
     def high_pico(self) -> int:
         return max(*self._line_pico, self.whole_pico if self.knows_budget else 0)
 
@@ -193,16 +192,20 @@ class Burn:
         return bands
 
     def _spent_of(self, chosen: set[str], names: list[str]) -> list[int]:
-        costs = zip(names, self.history.costs_pico, strict=True)
-        return list(accumulate(cost if name in chosen else 0 for name, cost in costs))
+        spent, sums = 0, []
+        for name, cost in zip(names, self.history.costs_pico, strict=True):
+            if name in chosen:
+                spent += cost
+            sums.append(spent)
+        return sums
 
-    @property
+    @cached_property
     def _line_pico(self) -> list[int]:
         if self.begins_with_grant:
             return self.amounts_pico
         return [self.start_pico or 0, *self.amounts_pico]
 
-    @property
+    @cached_property
     def unconfirmed_pico(self) -> list[int]:
         """What each unconfirmed call is charged with."""
         events = zip(self.history.events, self.history.costs_pico, strict=True)

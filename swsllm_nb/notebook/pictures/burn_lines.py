@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_end", "draw_forecast", "draw_line", "draw_pace", "margin_of", "times_of"]
 
-_MOST_CORNERS: Final = 1500
+_MOST_CORNERS: Final = 720
 SHORTEST_MARGIN: Final = timedelta(seconds=5)
 
 
@@ -54,12 +54,14 @@ def draw_line(ax: "Axes", burn: Burn, bands: list[Band]) -> None:
         zorder=2.5,
         gid="amounts",
     )
+    seen = _seen(times)
     if burn.falls and burn.knows_budget:
         grey = ax.yaxis.label.get_color()
         granted = line_of(burn, burn.granted_pico, burn.start_pico or 0)
         dashes: dict[str, Any] = {"linestyle": (0, (4, 4)), "linewidth": 1, "alpha": 0.6}
-        ax.plot(times, granted, drawstyle="steps-post", color=grey, gid="granted", **dashes)
-    seen = _seen(times)
+        ax.plot(
+            times[seen], granted[seen], drawstyle="steps-post", color=grey, gid="granted", **dashes
+        )
     held = line_of(burn, list(accumulate(burn.history.held_pico)), 0)[seen]
     times, amounts = times[seen], amounts[seen]
     if held[-1] and burn.falls:

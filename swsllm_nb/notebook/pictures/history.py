@@ -170,7 +170,8 @@ def _texts(rows: "pd.DataFrame", column: str, otherwise: str) -> list[str]:
     if column not in rows.columns:
         return [otherwise] * len(rows)
     told = rows[column]
-    return [str(text) for text in told.astype(object).where(told.notna(), otherwise)]
+    texts = told.astype(object).where(told.notna(), otherwise).tolist()
+    return [text if type(text) is str else str(text) for text in texts]
 
 
 def _amounts(rows: "pd.DataFrame", column: str, negative: list[bool]) -> list[int | None]:
