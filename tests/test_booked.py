@@ -140,6 +140,12 @@ def test_refused_calls_of_the_log_are_in_it_in_the_order_of_time() -> None:
     assert list(frame["cost_usd"].tail(2)) == [0.0, 1.0]
 
 
+def test_a_call_that_the_upstream_refused_is_there_once() -> None:
+    refused = replace(CALL, status="refused", error_code="bad_request")
+    call = one(booked([row(1, state="released", cost_usd="0.00")], [refused]))
+    assert (call.state, call.status, call.error_code) == ("released", "refused", "bad_request")
+
+
 @pytest.mark.parametrize("broken", [{"at": None}, {"at": "noon"}, {"hold_usd": "much"}])
 def test_what_no_ledger_of_ours_says_is_refused(broken: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"cannot be read|Invalid isoformat|not an amount"):

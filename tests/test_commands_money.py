@@ -4,7 +4,7 @@ import base64
 from pathlib import Path
 
 import pytest
-from cells import COST, Cell
+from cells import COST, KEY, Cell
 from fake_openai import FakeOpenAI, Scripted
 from IPython.core.error import StdinNotImplementedError
 from IPython.core.interactiveshell import InteractiveShell
@@ -103,6 +103,38 @@ def test_the_burn_down_is_one_picture_with_its_words(
     assert "left" in cell.last_output["text/plain"]
     assert "1 call in this machine's log" in cell.last_output["text/plain"]
     assert pyplot.get_fignums() == open_before, "a figure that stays open is shown a second time"
+
+
+def test_the_burn_down_by_model_names_the_models(
+    connected: FakeOpenAI, shell: InteractiveShell
+) -> None:
+    connected.default = Scripted(cost=COST)
+    Cell(shell, "%%llm -m gpt-4o\nHi").result.raise_error()
+    assert "Most went to gpt-4o: $0.0001" in Cell(shell, "%llm burndown --by model").shown
+    wrong = Cell(shell, "%llm burndown --by day")
+    assert isinstance(wrong.error, LLMError)
+    assert "by model, exercise, source, and not by 'day'" in wrong.shown
+
+
+def test_where_no_ledger_is_kept_the_frame_says_so_and_pictures_take_the_log(
+    connected: FakeOpenAI, shell: InteractiveShell
+) -> None:
+    connected.default = Scripted(cost=COST)
+    Cell(shell, "%%llm --exercise ex1\nHi").result.raise_error()
+    with pytest.raises(LLMError, match="keeps no ledger; log"):
+        swsllm_nb.ledger()
+    assert list(swsllm_nb.cost_by_frame(by="exercise")["exercise"]) == ["ex1"]
+    assert list(swsllm_nb.most_expensive()["source"]) == ["magic"]
+
+
+def test_where_nobody_answers_the_picture_is_of_the_log_and_says_so(
+    shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SWSLLM_API_KEY", KEY)
+    with FakeOpenAI() as server:
+        monkeypatch.setenv("SWSLLM_BASE_URL", server.base_url)
+        Cell(shell, "%%llm\nHi").result.raise_error()
+    assert "1 call in this machine's log" in Cell(shell, "%llm burndown").shown
 
 
 @pytest.mark.parametrize("budget_usd", [5.0, 5, "5,00", "$5.00"])

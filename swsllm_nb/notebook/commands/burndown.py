@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from swsllm_nb.notebook.commands.line import taken
 from swsllm_nb.notebook.desk import Desk
+from swsllm_nb.notebook.errors import LLMError
 
 __all__ = ["show"]
 
@@ -16,7 +17,10 @@ def show(desk: Desk, words: Sequence[str]) -> None:
     from swsllm_nb.notebook.pictures import burn_down_picture
 
     given = taken("burndown", words, values=("--by",))
-    picture = burn_down_picture(desk, given.values.get("--by"))
+    try:
+        picture = burn_down_picture(desk, given.values.get("--by"))
+    except ValueError as error:
+        raise LLMError(str(error)) from None
     bundle = {"image/png": picture.png, "text/plain": picture.text}
     size = {"width": picture.width, "height": picture.height}
     display(bundle, raw=True, metadata={"image/png": size})  # type: ignore[no-untyped-call]
