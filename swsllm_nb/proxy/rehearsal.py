@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from random import Random
 from typing import Any, Final, NamedTuple
 
@@ -17,7 +18,7 @@ from swsllm_nb.catalogue import Model, default_catalogue
 from swsllm_nb.money import PICO_PER_USD
 from swsllm_nb.proxy.doubt import Doubt
 from swsllm_nb.proxy.office import Office
-from swsllm_nb.proxy.work import Work, ask
+from swsllm_nb.proxy.work import Statement, Work, ask
 from swsllm_nb.wire import INSUFFICIENT_QUOTA, Usage
 
 __all__ = ["Rehearsal", "Rehearsed", "rehearse"]
@@ -251,18 +252,23 @@ def _written(books: _Books, begins: date, ends: date) -> Work[None]:
         )  # fmt: skip
 
 
-def _inserted(rows: Sequence[dict[str, Any]], ids: Sequence[int]) -> Any:
+def _inserted(rows: Sequence[dict[str, Any]], ids: Sequence[int]) -> Statement:
     values = [
         ids[row["account_id"]] if name == "account_id" else row.get(name)
         for row in rows
         for name in _COLUMNS
     ]
+    return ask(_insert_sql(len(rows)), *values)
+
+
+@lru_cache(maxsize=2)
+def _insert_sql(rows: int) -> str:
     width = len(_COLUMNS)
     places = (
         f"({', '.join(f'${place}' for place in range(first + 1, first + width + 1))})"
-        for first in range(0, len(values), width)
+        for first in range(0, rows * width, width)
     )
-    return ask(f"INSERT INTO ledger ({', '.join(_COLUMNS)}) VALUES {', '.join(places)}", *values)
+    return f"INSERT INTO ledger ({', '.join(_COLUMNS)}) VALUES {', '.join(places)}"
 
 
 def _credited(request_id: str, at: str) -> Work[None]:

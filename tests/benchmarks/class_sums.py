@@ -15,6 +15,9 @@ import time
 from pathlib import Path
 
 import httpx2
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
 from apps import SECRET
 from pages import fill, on_both, tidied
 from stores import Place
