@@ -10,8 +10,9 @@ from stores import Place, execute, intent
 
 from swsllm_nb.pricing import Bound, Prices
 from swsllm_nb.proxy import accounts, books
-from swsllm_nb.proxy.accounts import NewAccount, NewKey
+from swsllm_nb.proxy.accounts import NewAccount
 from swsllm_nb.proxy.books import Check
+from swsllm_nb.proxy.keys import NewKey
 from swsllm_nb.proxy.ledger import Intent
 from swsllm_nb.proxy.standing import ACCOUNT, Account, account_of_row
 from swsllm_nb.proxy.store import KeyHolder, Store

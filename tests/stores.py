@@ -14,7 +14,8 @@ from swsllm_nb.catalogue import default_catalogue
 from swsllm_nb.money import usd_text
 from swsllm_nb.pricing import Bound
 from swsllm_nb.proxy import accounts, books
-from swsllm_nb.proxy.accounts import NewAccount, NewKey
+from swsllm_nb.proxy.accounts import NewAccount
+from swsllm_nb.proxy.keys import NewKey
 from swsllm_nb.proxy.ledger import Intent
 from swsllm_nb.proxy.office import Office
 from swsllm_nb.proxy.store import KeyHolder, Store, database_at

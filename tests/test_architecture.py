@@ -69,6 +69,7 @@ MODULE_LINES = 300
 FUNCTION_LINES = 45
 
 
+@cache
 def modules() -> dict[str, Path]:
     paths = sorted(PACKAGE.rglob("*.py"))
     names = (path.relative_to(PACKAGE).with_suffix("").as_posix() for path in paths)

@@ -93,8 +93,11 @@ def test_a_roster_is_tried_imported_and_imported_again(prompt: Prompt) -> None:
 def test_no_course_is_made_by_a_mistyped_folder(tmp_path: Path) -> None:
     lost = Prompt(tmp_path / "corse")
     path = str(roster(lost, ROSTER))
-    for words in (["account", "import", path, "--dry-run"], ["audit"], ["usage", "export"]):
+    for words in (["audit"], ["usage", "export"]):
         assert "no course" in lost.fault(*words)
+    tried = lost.run("account", "import", path, "--dry-run", "--budget", "5")
+    assert tried.stdout.endswith("2 added, 0 changed, 0 kept, 0 refused\n")
+    assert f"no course in {lost.folder} yet; the import would make one" in tried.stderr
     assert not lost.folder.exists()
 
 
@@ -222,6 +225,16 @@ def test_new_passwords_into_a_closed_pipe_are_said_by_name(course: Prompt) -> No
     _, told = process.communicate(timeout=60)
     assert (process.returncode, len(told.splitlines())) == (1, 1)
     assert told.endswith("Make new ones: swsllm account password ada bob\n")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="closes a pipe")
+def test_a_reader_that_has_seen_enough_ends_a_listing_without_a_word(course: Prompt) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    process = swsllm(course, "account", "list", stdout=writing)
+    os.close(writing)
+    assert process.communicate(timeout=60)[1] == ""
+    assert process.returncode == 1
 
 
 def test_a_selection_is_named_or_all_and_one_that_cannot_makes_exit_code_1(

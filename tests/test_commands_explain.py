@@ -153,7 +153,7 @@ def test_a_key_in_the_line_that_failed_is_not_shown_again(shell: InteractiveShel
 def test_a_long_message_and_a_deep_recursion_are_cut(
     connected: FakeOpenAI, shell: InteractiveShell
 ) -> None:
-    Cell(shell, "def deeper(n):\n    return deeper(n + 1)\n\ndeeper(0)")
+    Cell(shell, "def deeper(n):\n    return deeper(n - 1) if n else 1 / 0\n\ndeeper(200)")
     Cell(shell, "%llm explain --ask").result.raise_error()
     Cell(shell, "raise ValueError('x' * 100_000)")
     Cell(shell, "%llm explain --ask").result.raise_error()

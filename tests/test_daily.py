@@ -10,7 +10,8 @@ import asyncpg
 from stores import Place, execute, intent, run
 
 from swsllm_nb.proxy import accounts, books, daily
-from swsllm_nb.proxy.accounts import NewAccount, NewKey
+from swsllm_nb.proxy.accounts import NewAccount
+from swsllm_nb.proxy.keys import NewKey
 from swsllm_nb.proxy.ledger import Outcome
 from swsllm_nb.proxy.store import KeyHolder, Store
 from swsllm_nb.wire import Usage

@@ -33,6 +33,7 @@ def test_days_with_amounts_typed_by_hand_are_read() -> None:
         "2026-11-02;gpt-4o;1,25\n2026-11-02;o3-mini;0,25\n",
         "\ufeffday,model,usd\n2026-11-02,gpt-4o,$1.50\n\n",
         "date,amount\n1793577600,1.5\n",
+        "date,amount\r2026-11-02,1.5\r",
     ):
         assert read_invoice(text.encode()) == {"2026-11-02": 3 * PICO_PER_USD // 2}, text
 
@@ -50,6 +51,7 @@ def test_days_with_amounts_typed_by_hand_are_read() -> None:
         ("day,usd,currency\n2026-11-02,1,eur\n", "Line 2 of the invoice is not in US dollars"),
         ("day,model,usd\n2026-11-02\n", "Line 2 of the invoice is shorter"),
         ("\0\xff", "no column with a day"),
+        ("day,usd\n2026-11-02," + "1" * 200_000, "Line 2 of the file cannot be read as CSV"),
     ],
 )
 def test_what_is_no_invoice_is_refused_with_its_line(text: str, sentence: str) -> None:

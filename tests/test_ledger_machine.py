@@ -27,7 +27,7 @@ from stores import set_cap
 from swsllm_nb import pricing
 from swsllm_nb.pricing import Bound, Prices
 from swsllm_nb.proxy import accounts
-from swsllm_nb.proxy.accounts import Limits, NewKey
+from swsllm_nb.proxy.accounts import Limits
 from swsllm_nb.proxy.errors import (
     BudgetExhausted,
     BudgetReserved,
@@ -36,6 +36,7 @@ from swsllm_nb.proxy.errors import (
     TooManyCalls,
     Unauthenticated,
 )
+from swsllm_nb.proxy.keys import NewKey
 from swsllm_nb.proxy.ledger import Hold, Intent, Outcome
 from swsllm_nb.proxy.store import KeyHolder, Store
 from swsllm_nb.wire import Usage

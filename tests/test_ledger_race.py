@@ -20,8 +20,8 @@ from stores import execute, set_cap
 from swsllm_nb import pricing
 from swsllm_nb.pricing import Bound, Prices
 from swsllm_nb.proxy import accounts, books, postgres
-from swsllm_nb.proxy.accounts import NewKey
 from swsllm_nb.proxy.errors import BudgetExhausted, BudgetReserved, TooManyCalls, Unauthenticated
+from swsllm_nb.proxy.keys import NewKey
 from swsllm_nb.proxy.ledger import Hold, Outcome
 from swsllm_nb.proxy.standing import Account
 from swsllm_nb.proxy.store import KeyHolder, Store

@@ -5,7 +5,8 @@ from stores import Place, execute, intent, run
 
 from swsllm_nb.proxy import accounts, listing
 from swsllm_nb.proxy.account_table import SORTS, AccountQuery, list_accounts
-from swsllm_nb.proxy.accounts import NewAccount, NewKey
+from swsllm_nb.proxy.accounts import NewAccount
+from swsllm_nb.proxy.keys import NewKey
 from swsllm_nb.proxy.ledger import Outcome
 from swsllm_nb.proxy.listing import Listed
 from swsllm_nb.proxy.store import KeyHolder, Store

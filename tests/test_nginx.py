@@ -204,7 +204,8 @@ def test_who_fails_to_sign_in_at_one_address_locks_nobody_out_at_another(
                 break
         else:
             pytest.fail("it may guess for ever")
-        assert sign_in(guessing, front, "ben", password).status_code == 429
+        assert sign_in(guessing, front, "ben", "wrong").status_code == 429
+        assert sign_in(ben, front, "ben", "mistyped").status_code == 403
         assert sign_in(ben, front, "ben", password).status_code == 303
 
 

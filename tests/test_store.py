@@ -13,7 +13,7 @@ from stores import KEY_HASH, Place, account_named, execute, intent, run, set_cap
 
 from swsllm_nb.money import pico_from_usd
 from swsllm_nb.proxy import accounts, books, ledger, listing, schema
-from swsllm_nb.proxy.accounts import Limits, NewAccount, NewKey
+from swsllm_nb.proxy.accounts import Limits, NewAccount
 from swsllm_nb.proxy.course import keep_secret_check
 from swsllm_nb.proxy.doubt import Doubt
 from swsllm_nb.proxy.errors import (
@@ -24,6 +24,7 @@ from swsllm_nb.proxy.errors import (
     TooManyCalls,
     Unauthenticated,
 )
+from swsllm_nb.proxy.keys import NewKey
 from swsllm_nb.proxy.ledger import Outcome
 from swsllm_nb.proxy.migrations import Migration
 from swsllm_nb.proxy.store import KeyHolder, Store

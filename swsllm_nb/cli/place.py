@@ -141,6 +141,9 @@ def in_words(command: Callable[Words, Result]) -> Callable[Words, Result]:
 
         try:
             return command(*args, **options)
+        except BrokenPipeError:
+            # Of ``| head``, which has seen enough: click ends without a word.
+            raise
         except (ValueError, OSError, StoreUnavailable) as error:
             raise click.ClickException(str(error)) from None
 

@@ -2,7 +2,10 @@
 
 import sys
 from collections import Counter
+from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import IO, TYPE_CHECKING, Any, Final
 
 import click
@@ -14,7 +17,7 @@ from swsllm_nb.cli.selection import Selection, act_on, selection
 from swsllm_nb.cli.stopping import stoppable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from swsllm_nb.proxy.office import Done, Office, RosterLine, RosterReport
     from swsllm_nb.proxy.roster_acts import Outcome
@@ -60,9 +63,11 @@ def account_import(
             return await acting.import_roster(document, dry_run=False, budget_usd=budget)
 
     if dry_run:
-        report = place.in_office(
-            lambda office: office.import_roster(document, dry_run=True, budget_usd=budget)
-        )
+        with _looked_at(place) as looked_at:
+            report = looked_at.in_office(
+                lambda office: office.import_roster(document, dry_run=True, budget_usd=budget),
+                create=True,
+            )
         _show_report(report, as_json)
     else:
         with stoppable() as stopped, handout.opened() as hand_out:
@@ -72,6 +77,17 @@ def account_import(
                 _show_report(report, as_json, with_passwords=in_report, err=err)
     if report.count("refused"):
         sys.exit(1)
+
+
+@contextmanager
+def _looked_at(place: Place) -> "Iterator[Place]":
+    """Where a dry run looks: at the course, or where there is none yet, at an empty one."""
+    if place.exists:
+        yield place
+        return
+    click.echo(f"There is no course in {place.folder} yet; the import would make one.", err=True)
+    with TemporaryDirectory() as folder:
+        yield Place(Path(folder), None)
 
 
 def _kept(_: object) -> None:

@@ -1,7 +1,7 @@
 """What staff do to students' accounts; the methods of the office that concern them."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 from functools import partial
@@ -9,11 +9,13 @@ from typing import Any
 
 from swsllm_nb.money import usd_text
 from swsllm_nb.proxy import accounts, audit, own, words
-from swsllm_nb.proxy.accounts import Limits, NewAccount, NewKey, Person
+from swsllm_nb.proxy.accounts import Limits, NewAccount, Person
 from swsllm_nb.proxy.acts import BATCH, Acts, Credentials, Done
 from swsllm_nb.proxy.audit import note
 from swsllm_nb.proxy.auth import Secret, hash_initial_password, new_key, new_password, shown_prefix
 from swsllm_nb.proxy.course import Course, course
+from swsllm_nb.proxy.keys import NewKey
+from swsllm_nb.proxy.models import check_seen
 from swsllm_nb.proxy.personal import personal_record
 from swsllm_nb.proxy.standing import Account
 from swsllm_nb.proxy.work import Work
@@ -57,12 +59,18 @@ class AccountActs(Acts):
     async def edit(
         self,
         name: str,
+        seen: Mapping[str, str] | None = None,
+        /,
         *,
         new_name: str | None = None,
         full_name: str | None = None,
         email: str | None = None,
     ) -> Account:
-        """Change what an account is called, and whose it is; None leaves it, "" forgets it."""
+        """Change what an account is called, and whose it is; None leaves it, "" forgets it.
+
+        What is not as it was ``seen`` (by name, full_name, email) is refused, unless it is already
+        as told.
+        """
         changes = {}
         if new_name is not None:
             changes["new_name"] = words.usable_name(new_name)
@@ -74,7 +82,10 @@ class AccountActs(Acts):
             raise ValueError("Nothing to change was stated: a name, a full name or an e-mail.")
 
         def act(name: str) -> Work[Account]:
-            return accounts.edit(name, **changes)
+            now = yield from accounts.find_present(name)
+            texts = {"name": now.name, "full_name": now.full_name, "email": now.email}
+            check_seen(seen or {}, texts, {**changes, "name": new_name})
+            return (yield from accounts.edit(name, **changes))
 
         return await self._one(name, "edit", act, was=name, **changes)
 

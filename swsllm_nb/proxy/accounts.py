@@ -4,11 +4,11 @@ Every function raises ValueError, with a sentence for people, for what cannot be
 """
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from swsllm_nb.money import usd_text
 from swsllm_nb.proxy.course import known_models
+from swsllm_nb.proxy.keys import NewKey, add_key, revoke
 from swsllm_nb.proxy.ledger import adjust, locked_account
 from swsllm_nb.proxy.standing import ACCOUNT, Account, account_of_row
 from swsllm_nb.proxy.work import Work, ask
@@ -17,7 +17,6 @@ __all__ = [
     "DELETED",
     "Limits",
     "NewAccount",
-    "NewKey",
     "Person",
     "add_account",
     "all_accounts",
@@ -27,7 +26,6 @@ __all__ = [
     "edit",
     "find",
     "find_present",
-    "forget_sealed_keys",
     "grant",
     "insert_account",
     "named",
@@ -40,18 +38,6 @@ __all__ = [
 
 DELETED = "deleted-"
 """What the name of an account begins with once the person's is forgotten."""
-
-
-@dataclass(frozen=True)
-class NewKey:
-    """What is kept of a key: its hash, the beginning that people know it by, and it itself sealed.
-
-    ``seal`` encrypts it for the account of an id; without one it is shown once and never again.
-    """
-
-    hash: bytes = field(repr=False)
-    prefix: str
-    seal: Callable[[int], bytes] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -112,6 +98,7 @@ def named(name: str, lock: str = "") -> Work[Account]:
 
 def add_account(new: NewAccount, author: str) -> Work[Account]:
     yield from check_sum(new.budget_pico)
+    yield from _check_free(new.name)
     return (yield from insert_account(new, author))
 
 
@@ -126,7 +113,7 @@ def insert_account(new: NewAccount, author: str) -> Work[Account]:
         raise ValueError(f"There is an account {new.name!r} already.")
     account_id = added[0]["id"]
     yield from _grant_row(account_id, new.budget_pico, "first budget", author)
-    yield from _add_key(account_id, new.key)
+    yield from add_key(account_id, new.key)
     yield from _keep_limits(account_id, new.limits)
     return (yield from locked_account(account_id))
 
@@ -208,10 +195,8 @@ def edit(
 ) -> Work[Account]:
     """Change what an account is called, and whose it is; None leaves it as it is."""
     account = yield from find_present(name)
-    if new_name not in (None, name) and (
-        yield ask("SELECT id FROM accounts WHERE name = $1", new_name)
-    ):
-        raise ValueError(f"There is an account {new_name!r} already.")
+    if new_name is not None:
+        yield from _check_free(new_name, but_id=account.id)
     yield ask(
         "UPDATE accounts SET name = $2, full_name = $3, email = $4 WHERE id = $1",
         account.id,
@@ -222,10 +207,17 @@ def edit(
     return (yield from locked_account(account.id))
 
 
+def _check_free(name: str, but_id: int | None = None) -> Work[None]:
+    """Raises ValueError where somebody is called so; ``ADA`` and ``ada`` are one person."""
+    for row in (yield ask("SELECT id, name FROM accounts")):
+        if row["id"] != but_id and row["name"].casefold() == name.casefold():
+            raise ValueError(f"There is an account {row['name']!r} already.")
+
+
 def delete_account(name: str) -> Work[Account]:
     """Take a person out of the course. The ledger stays, under a name that names nobody."""
     account = yield from find_present(name)
-    yield from _revoke(account.id)
+    yield from revoke(account.id)
     yield ask("DELETE FROM sessions WHERE account_id = $1", account.id)
     yield ask(
         "UPDATE accounts SET name = $2, full_name = '', email = '', language = NULL, enabled = 0, "
@@ -261,36 +253,12 @@ def _keep_limits(account_id: int, limits: Limits) -> Work[None]:
 def new_key(name: str, key: NewKey) -> Work[Account]:
     """A new key; from the commit on the old one admits nothing, in any process."""
     account = yield from find_present(name)
-    yield from _revoke(account.id)
-    yield from _add_key(account.id, key)
+    yield from revoke(account.id)
+    yield from add_key(account.id, key)
     return account
 
 
 def revoke_keys(name: str) -> Work[int]:
     """Let no key of an account work any more; gives how many did."""
     account = yield from find(name)
-    return (yield from _revoke(account.id))
-
-
-def _revoke(account_id: int) -> Work[int]:
-    revoked = yield ask(
-        "UPDATE keys SET revoked_at = utc_now(), sealed = NULL "
-        "WHERE account_id = $1 AND revoked_at IS NULL RETURNING id",
-        account_id,
-    )
-    return len(revoked)
-
-
-def _add_key(account_id: int, key: NewKey) -> Work[None]:
-    (course,) = yield ask("SELECT keys_shown_once FROM course")
-    sealed = key.seal(account_id) if key.seal and not course["keys_shown_once"] else None
-    yield ask(
-        "INSERT INTO keys (account_id, hash, prefix, sealed, created_at) "
-        "VALUES ($1, $2, $3, $4, utc_now())",
-        account_id, key.hash, key.prefix, sealed,
-    )  # fmt: skip
-
-
-def forget_sealed_keys() -> Work[None]:
-    """Keys go on working, and cannot be shown again."""
-    yield ask("UPDATE keys SET sealed = NULL WHERE sealed IS NOT NULL")
+    return (yield from revoke(account.id))

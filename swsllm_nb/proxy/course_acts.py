@@ -3,12 +3,13 @@
 import json
 from collections.abc import Callable, Mapping
 from functools import partial
+from types import MappingProxyType
 from typing import Any, Final
 
 from swsllm_nb.catalogue import Row, overlaid
 from swsllm_nb.money import usd_text
 from swsllm_nb.proxy import words
-from swsllm_nb.proxy.accounts import forget_sealed_keys, named
+from swsllm_nb.proxy.accounts import named
 from swsllm_nb.proxy.acts import Acts
 from swsllm_nb.proxy.audit import Entry, entries, note
 from swsllm_nb.proxy.course import (
@@ -20,6 +21,7 @@ from swsllm_nb.proxy.course import (
     set_course,
     set_model_row,
 )
+from swsllm_nb.proxy.keys import forget_sealed_keys
 from swsllm_nb.proxy.models import (
     changed_row,
     check_seen,
@@ -81,7 +83,8 @@ class CourseActs(Acts):
         """Describe the course by COURSE_WORDS: None leaves what is, "" takes it away.
 
         Dates, models (parted by commas) and the default budget are what new accounts are given.
-        What is not as it was ``seen`` (see ``course_texts``) is refused.
+        What is not as it was ``seen`` (see ``course_texts``) is refused, unless it is already as
+        told: a form may be sent twice.
         """
         changes: dict[str, str | int | None] = {}
         for word, text in told.items():
@@ -93,13 +96,15 @@ class CourseActs(Acts):
             if not changes:
                 raise ValueError("Nothing to change was stated of the course.")
             yield from lock_course()
-            check_seen(seen or {}, course_texts((yield from course())), told)
+            before = yield from course()
             stated, noted = dict(changes), dict[str, Any](changes)
             if stated.get("default_models"):
                 names = [name.strip() for name in str(stated["default_models"]).split(",")]
                 noted["default_models"] = yield from known_models(names)
                 stated["default_models"] = json.dumps(noted["default_models"])
             changed = yield from set_course(stated)
+            if changed != before:
+                check_seen(seen or {}, course_texts(before), told)
             if changed.keys_shown_once:
                 yield from forget_sealed_keys()
             if changed.begins and changed.ends and changed.begins > changed.ends:
@@ -119,17 +124,15 @@ class CourseActs(Acts):
         """Change fields of a model, or its price from a day on; gives it as ``models`` lists it.
 
         Fields are those of ``models.ROW_FIELDS``, ``PRICE_FIELDS`` and ``LONG_FIELDS``; None takes
-        one away. What is not as it was ``seen`` (see ``models.row_texts``) is refused.
+        one away. What is not as it was ``seen`` (see ``models.row_texts``) is refused, unless it is
+        already as told: a form may be sent twice.
         """
         if not changes:
             raise ValueError("Nothing to change was stated of the model.")
 
-        def row(rows: Mapping[str, Row]) -> Row:
-            found = row_named(rows, name)
-            check_seen(seen or {}, row_texts(found, utc_today()), changes)
-            return found
-
-        return await self._change_model("set_model", changes, row)
+        return await self._change_model(
+            "set_model", changes, lambda rows: row_named(rows, name), seen or {}
+        )
 
     async def add_model(
         self, model_id: str, *, like: str | None = None, **changes: Any
@@ -156,7 +159,11 @@ class CourseActs(Acts):
         return await self._change_model("retire_model", changes, row)
 
     async def _change_model(
-        self, act: str, changes: Mapping[str, Any], row_of: Callable[[Mapping[str, Row]], Row]
+        self,
+        act: str,
+        changes: Mapping[str, Any],
+        row_of: Callable[[Mapping[str, Row]], Row],
+        seen: Mapping[str, str] = MappingProxyType({}),
     ) -> dict[str, Any]:
         def changing() -> Work[dict[str, Any]]:
             yield from lock_course()
@@ -168,6 +175,8 @@ class CourseActs(Acts):
                 rows = {**rows, default["id"]: default}
                 yield from set_model_row(default["id"], default, self.author)
             changed = changed_row(rows, row["id"], today=utc_today(), **changes)
+            if changed != row:
+                check_seen(seen, row_texts(row, utc_today()), changes)
             yield from set_model_row(changed["id"], changed, self.author)
             yield from note(self.author, act, model=changed["id"], **changes)
             return listed_models({changed["id"]: changed}, utc_today())[0]

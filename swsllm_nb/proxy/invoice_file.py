@@ -56,12 +56,19 @@ def read_invoice(data: bytes) -> dict[str, int]:
     first_line = text.partition("\n")[0]
     delimiter = ";" if first_line.count(";") > first_line.count(",") else ","
     billed: dict[str, int] = {}
-    for number, (day, amount) in _cells(csv.reader(io.StringIO(text), delimiter=delimiter)):
-        try:
-            day = _day(day)
-            billed[day] = billed.get(day, 0) + _pico(amount, decimal_comma=delimiter == ";")
-        except ValueError as error:
-            raise ValueError(f"Line {number} of the invoice: {error}") from None
+    lines = csv.reader(io.StringIO(text, newline=None), delimiter=delimiter)
+    try:
+        for number, (day, amount) in _cells(lines):
+            try:
+                day = _day(day)
+                billed[day] = billed.get(day, 0) + _pico(amount, decimal_comma=delimiter == ";")
+            except ValueError as error:
+                raise ValueError(f"Line {number} of the invoice: {error}") from None
+    except csv.Error as error:
+        raise ValueError(
+            f"Line {lines.line_num} of the file cannot be read as CSV ({error}). Is a quotation "
+            "mark missing?"
+        ) from None
     if not billed:
         raise ValueError("The invoice has no line with a day and an amount.")
     return billed
@@ -91,7 +98,8 @@ def _column(names: Sequence[str], wanted: Sequence[str], what: str) -> int:
     for name in wanted:
         if name in names:
             return names.index(name)
-    raise ValueError(f"The invoice has no column with {what}: it would be {' or '.join(wanted)}.")
+    names = ", ".join(wanted)
+    raise ValueError(f"The invoice has no column with {what}: it would be one of {names}.")
 
 
 def _day(text: str) -> str:

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from swsllm_nb.proxy.accounts import NewKey, find_present, new_key
+from swsllm_nb.proxy.accounts import find_present, new_key
+from swsllm_nb.proxy.keys import NewKey
 from swsllm_nb.proxy.standing import Account
 from swsllm_nb.proxy.work import Work, ask
 

@@ -6,10 +6,10 @@ from functools import partial
 from typing import Any, TypeVar
 
 from swsllm_nb.proxy import teaching, words
-from swsllm_nb.proxy.accounts import NewKey
 from swsllm_nb.proxy.acts import Acts
 from swsllm_nb.proxy.audit import note
 from swsllm_nb.proxy.auth import hash_initial_password, new_key, new_password, shown_prefix
+from swsllm_nb.proxy.keys import NewKey
 from swsllm_nb.proxy.teaching import Teacher
 from swsllm_nb.proxy.work import Work
 

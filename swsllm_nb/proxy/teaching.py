@@ -5,7 +5,7 @@ Every function raises ValueError, with a sentence for people, for what cannot be
 
 from dataclasses import dataclass
 
-from swsllm_nb.proxy.accounts import NewKey
+from swsllm_nb.proxy.keys import NewKey
 from swsllm_nb.proxy.work import Row, Work, ask
 
 __all__ = [

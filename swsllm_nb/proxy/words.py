@@ -116,7 +116,7 @@ def reason_of(text: str) -> str:
 
 def language(text: str) -> str:
     if text not in LANGUAGES:
-        raise ValueError(f"{text[:40]!r} is no language of the page: {' or '.join(LANGUAGES)}.")
+        raise ValueError(f"{text[:40]!r} is no language of the page: {', '.join(LANGUAGES)}.")
     return text
 
 

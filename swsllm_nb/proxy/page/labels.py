@@ -33,10 +33,17 @@ _LABELS: Final[dict[str, str]] = {
     "full_name": "Full name",
     "in_flight": "Calls at the same time",
     "input_usd": "In, dollars for a million tokens",
+    "keys_shown_once": "Show each key only once, and keep none",
     "language": "Language of the page",
     "like": "With the limits and rules of",
+    "long_above_tokens": "Prompts of more than so many tokens",
+    "long_cache_write_usd": "In, into the cache, of long prompts",
+    "long_cached_input_usd": "In, from cache, of long prompts",
+    "long_input_usd": "In, of long prompts",
+    "long_output_usd": "Out, after long prompts",
     "max_output_tokens": "Longest answer, in tokens",
     "model": "Model",
+    "multiplier": "All these prices times",
     "name": "Name to sign in with",
     "no": "Do nothing",
     "no_begin": "no first day",
@@ -81,7 +88,7 @@ _CHOICES: Final[dict[tuple[str, str], str]] = {
     ("which_models", "these"): "only these:",
 }
 _TICKS: Final = (
-    "as_sheet", "default", "enabled", "everything", "no", "no_begin", "no_end",
+    "as_sheet", "default", "enabled", "everything", "keys_shown_once", "no", "no_begin", "no_end",
     "serve_by_successor",
 )  # fmt: skip
 _UNSEEN: Final = ("token",)

@@ -49,8 +49,8 @@ async def edit(visit: Visit) -> Response:
         return visit.redirect(path, visit.say("Nothing was changed."))
     try:
         await office_of(visit).edit(
-            listed.account.name, new_name=typed.get("name"), full_name=typed.get("full_name"),
-            email=typed.get("email"),
+            listed.account.name, {field: visit.field(f"was.{field}") for field in typed},
+            new_name=typed.get("name"), full_name=typed.get("full_name"), email=typed.get("email"),
         )  # fmt: skip
     except ValueError as error:
         return await _page(visit, typed, said(visit, error))

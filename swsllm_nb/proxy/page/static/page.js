@@ -1,5 +1,5 @@
-// The page works without this file; it adds a button that copies, one that prints, and a box that
-// ticks a whole column.
+// The page works without this file; it adds a button that copies, one that prints, a box that ticks
+// a whole column, and takes a double click for one.
 "use strict";
 
 function select(element) {
@@ -44,3 +44,16 @@ for (const all of document.querySelectorAll("input[data-checks]")) {
   all.hidden = false;
   all.addEventListener("change", () => boxes.forEach((box) => (box.checked = all.checked)));
 }
+
+// A form that is sent again takes away the answer to the first time, perhaps with passwords in it.
+const sent = new Set();
+document.addEventListener("submit", (event) => {
+  const button = event.submitter || event.target;
+  if (event.target.method === "post" && sent.has(button)) {
+    event.preventDefault();
+    return;
+  }
+  sent.add(button);
+  setTimeout(() => sent.delete(button), 5000);
+});
+addEventListener("pageshow", () => sent.clear());
