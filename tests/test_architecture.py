@@ -30,6 +30,7 @@ ONLY_HERE = {
         "cli.models",
         "cli.overview",
         "cli.place",
+        "cli.rehearsing",
         "cli.rosters",
         "cli.running",
         "cli.selection",

@@ -320,6 +320,13 @@ def test_staff_get_passwords_and_keys_and_lose_them(prompt: Prompt) -> None:
     assert acts == ["enable_teacher", "disable_teacher"]
 
 
+def test_what_the_class_was_charged_is_summed_up_at_the_prompt(course: Prompt) -> None:
+    (whole,) = course.told("usage", "spend")
+    assert (whole["calls"], whole["cost_usd"]) == (0, "0.00")
+    assert course.told("usage", "spend", "--by", "day,account", "--since", "2026-11-01") == []
+    assert "is not told by 'key'" in course.fault("usage", "spend", "--by", "key")
+
+
 def test_the_ledger_is_exported_for_spreadsheets_and_for_scripts(course: Prompt) -> None:
     course.told("account", "set", "bob", "--name", "=1+1")
     course.told("budget", "grant", "ada", "-0.5", "--reason", "@SUM(A1)")

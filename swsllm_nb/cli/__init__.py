@@ -12,6 +12,7 @@ from swsllm_nb.cli import (
     invoices,
     models,
     overview,
+    rehearsing,
     rosters,
     running,
     serving,
@@ -56,7 +57,7 @@ def commands() -> None:
 for _command in (
     serving.lab, serving.serve, serving.migrate, accounts.account, budgets.budget, budgets.key,
     usage.usage, models.model, course.course, course.ledger, staff.staff, staff.audit,
-    running.backup, running.restore, running.deploy, doctor.doctor,
+    running.backup, running.restore, running.deploy, doctor.doctor, rehearsing.rehearse,
 ):  # fmt: skip
     commands.add_command(_command)
 for _command in (rosters.account_import, rosters.account_password):

@@ -52,7 +52,8 @@ CALLS = """
         200 + n % 800 AS prompt, 50 + n % 400 AS completion FROM numbers)
     INSERT INTO ledger (kind, account_id, at, amount_pico, request_id, state, owner, upstream,
         model, stream, hold_pico, cap_tokens, prices, prompt_tokens, cached_tokens,
-        cache_write_tokens, completion_tokens, reasoning_tokens, finished_at)
+        cache_write_tokens, completion_tokens, reasoning_tokens, finished_at,
+        exercise)
     SELECT 'call', account_id,
         CAST($4 AS TEXT) || 'T' || (10 + n % 10) || ':' || (10 + n % 50) || ':30.000000Z',
         CASE WHEN doubtful THEN 20000000 ELSE prompt * 1500 + completion * 6000 END,
@@ -63,7 +64,8 @@ CALLS = """
         1, 20000000, 4096, '{"input":1500,"output":6000}',
         CASE WHEN doubtful THEN NULL ELSE prompt END, CASE WHEN doubtful THEN NULL ELSE 0 END,
         CASE WHEN doubtful THEN NULL ELSE 0 END, CASE WHEN doubtful THEN NULL ELSE completion END,
-        CASE WHEN doubtful THEN NULL ELSE 0 END, $4
+        CASE WHEN doubtful THEN NULL ELSE 0 END, $4,
+        'ex' || (n % 8 + 1)
     FROM calls
 """
 SPEND = """
