@@ -12,7 +12,10 @@ __all__ = ["rehearse"]
 
 
 @click.command()
-@click.option("--students", type=click.IntRange(1, 5000), default=300, show_default=True)
+@click.option(
+    "--students", type=click.IntRange(1, 5000), default=300, show_default=True,
+    help="Accounts of the class.",
+)  # fmt: skip
 @click.option(
     "--weeks", type=click.IntRange(1, 52), default=15, show_default=True,
     help="Of the semester; two thirds of it are over.",
