@@ -583,3 +583,15 @@ def test_german_says_it_in_german_with_the_same_dollars(
     shown = words(drawn(ax))
     assert "Mai" in shown
     assert "May" not in shown
+
+
+def test_no_count_in_german_can_be_read_as_a_number_with_decimals(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    unknown = spending(*[0.001] * 1000, *[float("nan")] * 1500)
+    monkeypatch.setenv("SWSLLM_LANGUAGE", "de")
+    shown = words(drawn(burn_down(unknown, budget_usd="5"))) + capsys.readouterr().out
+    space = "\N{NARROW NO-BREAK SPACE}"
+    assert f"2{space}500 Aufrufe im Protokoll" in shown
+    assert f"1{space}500 mit unbekannten Kosten" in shown
+    assert not re.search(r"(?<!\$)\b\d{1,3}[.,]\d{3}\b", shown), shown

@@ -15,7 +15,7 @@ from swsllm_nb.notebook.desk import Desk
 from swsllm_nb.notebook.envfile import nearest_env_file
 from swsllm_nb.notebook.errors import LLMError, NotConnected
 from swsllm_nb.notebook.git import is_ignored, is_in_work_tree, is_tracked
-from swsllm_nb.notebook.language import say
+from swsllm_nb.notebook.language import grouped, say
 from swsllm_nb.notebook.logfile import FILE_ERRORS, LogFile
 from swsllm_nb.notebook.login import ignore_in_git
 from swsllm_nb.notebook.offers import Offer, offers_of
@@ -223,4 +223,6 @@ def _log(course: Course) -> Finding:
         )
         return Finding("log", False, f"{path}: {error}", lasts)
     count = len(course.log())
-    return Finding("log", True, say(f"calls: {count:,}, {path}", f"Aufrufe: {count:,}, {path}"))
+    return Finding(
+        "log", True, say(f"calls: {grouped(count)}, {path}", f"Aufrufe: {grouped(count)}, {path}")
+    )

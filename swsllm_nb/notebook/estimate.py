@@ -8,7 +8,7 @@ from swsllm_nb.catalogue import default_catalogue
 from swsllm_nb.money import show_cost
 from swsllm_nb.notebook.answer import Question
 from swsllm_nb.notebook.errors import LLMError
-from swsllm_nb.notebook.language import say
+from swsllm_nb.notebook.language import grouped, say
 from swsllm_nb.prompt import prompt_tokens
 
 __all__ = ["Estimate", "estimate_of", "may_cost_more_than"]
@@ -33,10 +33,10 @@ class Estimate:
             )
         cost = show_cost(self.max_cost_pico)
         return say(
-            f"{self.model}: at most {cost} (up to {self.prompt_tokens:,} tokens in, "
-            f"{self.cap_tokens:,} out). Nothing was sent.",
-            f"{self.model}: höchstens {cost} (bis zu {self.prompt_tokens:,} Tokens hinein, "
-            f"{self.cap_tokens:,} hinaus). Es wurde nichts gesendet.",
+            f"{self.model}: at most {cost} (up to {grouped(self.prompt_tokens)} tokens in, "
+            f"{grouped(self.cap_tokens)} out). Nothing was sent.",
+            f"{self.model}: höchstens {cost} (bis zu {grouped(self.prompt_tokens)} Tokens hinein, "
+            f"{grouped(self.cap_tokens)} hinaus). Es wurde nichts gesendet.",
         )
 
     __repr__ = __str__
@@ -57,10 +57,11 @@ def estimate_of(question: Question) -> Estimate:
     except ValueError:
         raise LLMError(
             say(
-                f"{question.model} reads {model.context_tokens:,} tokens at once, and this "
-                f"question may have {tokens:,}, so nothing was sent. Shorten it.",
-                f"{question.model} liest {model.context_tokens:,} Tokens auf einmal, und diese "
-                f"Frage hat vielleicht {tokens:,}; es wurde nichts gesendet. Kürze sie.",
+                f"{question.model} reads {grouped(model.context_tokens)} tokens at once, and this "
+                f"question may have {grouped(tokens)}, so nothing was sent. Shorten it.",
+                f"{question.model} liest {grouped(model.context_tokens)} Tokens auf einmal, und "
+                f"diese Frage hat vielleicht {grouped(tokens)}; es wurde nichts gesendet. "
+                "Kürze sie.",
             )
         ) from None
     return Estimate(question.model, tokens, bound.cap_tokens, bound.hold_pico(bound.cap_tokens))

@@ -1,14 +1,10 @@
 """The line under an answer: which model, how many tokens, what it cost, and what is left."""
 
-from typing import Final
-
 from swsllm_nb.money import show_cost, show_left
-from swsllm_nb.notebook.language import say
+from swsllm_nb.notebook.language import grouped, say
 from swsllm_nb.wire import Usage
 
 __all__ = ["cost_text", "footnote", "tokens_text"]
-
-NARROW_SPACE: Final = "\N{NARROW NO-BREAK SPACE}"
 
 
 def footnote(
@@ -52,9 +48,7 @@ def tokens_text(usage: Usage | None) -> str:
 
 
 def _count(tokens: int, word: str) -> str:
-    # In German a comma stands before decimals.
-    number = f"{tokens:,}".replace(",", say(",", NARROW_SPACE))
-    return f"{number} {word}"
+    return f"{grouped(tokens)} {word}"
 
 
 def cost_text(cost_pico: int | None, cost_source: str) -> str:

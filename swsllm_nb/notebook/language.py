@@ -2,7 +2,7 @@
 
 import os
 
-__all__ = ["LANGUAGE_VARIABLE", "say", "speaks_german"]
+__all__ = ["LANGUAGE_VARIABLE", "grouped", "say", "speaks_german"]
 
 LANGUAGE_VARIABLE = "SWSLLM_LANGUAGE"
 _LOCALE_VARIABLES = ("LC_ALL", "LC_MESSAGES", "LANG")
@@ -11,6 +11,12 @@ _LOCALE_VARIABLES = ("LC_ALL", "LC_MESSAGES", "LANG")
 def say(english: str, german: str) -> str:
     """A sentence in the language of whoever reads it."""
     return german if speaks_german() else english
+
+
+def grouped(count: int) -> str:
+    """A whole number with its thousands apart; in German a comma stands before decimals, and
+    beside amounts in dollars a point does as well."""
+    return f"{count:,}".replace(",", say(",", "\N{NARROW NO-BREAK SPACE}"))
 
 
 def speaks_german() -> bool:

@@ -5,7 +5,7 @@ from math import isnan
 
 from swsllm_nb.money import PICO_PER_USD, show_cost, show_left, show_spent
 from swsllm_nb.notebook.course import Account, Course
-from swsllm_nb.notebook.language import say
+from swsllm_nb.notebook.language import grouped, say
 
 __all__ = [
     "LogSpend",
@@ -58,8 +58,8 @@ def spent_from_here(spend: LogSpend) -> str:
         return known
     one = spend.unknown == 1
     return known + say(
-        f" and {spend.unknown:,} call{'' if one else 's'} of unknown cost",
-        f" und {spend.unknown:,} Aufruf{'' if one else 'e'} mit unbekannten Kosten",
+        f" and {grouped(spend.unknown)} call{'' if one else 's'} of unknown cost",
+        f" und {grouped(spend.unknown)} Aufruf{'' if one else 'e'} mit unbekannten Kosten",
     )
 
 

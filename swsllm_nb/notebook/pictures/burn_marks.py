@@ -4,7 +4,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from swsllm_nb.money import usd_text
-from swsllm_nb.notebook.language import say
+from swsllm_nb.notebook.language import grouped, say
 from swsllm_nb.notebook.pictures.axes import LINE_COLOUR, all_usd, usd
 from swsllm_nb.notebook.pictures.burn import Burn
 from swsllm_nb.notebook.pictures.history import ADJUSTMENT, GRANT, HELD, UNCONFIRMED, UNKNOWN
@@ -61,7 +61,7 @@ def draw_calls(ax: "Axes", burn: Burn) -> None:
         )
         # What needs no legend is the ordinary.
         if kind != "ok" or set(history.events) - {"ok", GRANT, ADJUSTMENT}:
-            marks.set_label(f"{_word(kind)} ({count:,})")
+            marks.set_label(f"{_word(kind)} ({grouped(count)})")
 
 
 def _word(kind: str) -> str:

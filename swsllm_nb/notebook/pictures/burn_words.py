@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Final
 
 from swsllm_nb.money import show_cost, show_left, show_spent
-from swsllm_nb.notebook.language import say
+from swsllm_nb.notebook.language import grouped, say
 from swsllm_nb.notebook.pictures.burn import Band, Burn
 from swsllm_nb.notebook.pictures.days import day_text
 from swsllm_nb.notebook.pictures.forecast import LEAST_DAYS, WINDOW_DAYS, Forecast
@@ -40,10 +40,14 @@ def _basis(burn: Burn) -> str:
     unconfirmed = burn.unconfirmed_pico
     if unconfirmed:
         count, usd = len(unconfirmed), show_cost(sum(unconfirmed))
-        parts.append(say(f"{count:,} unconfirmed ({usd})", f"{count:,} unbestätigt ({usd})"))
+        parts.append(
+            say(f"{grouped(count)} unconfirmed ({usd})", f"{grouped(count)} unbestätigt ({usd})")
+        )
     if history.unknown:
         count = history.unknown
-        parts.append(say(f"{count:,} of unknown cost", f"{count:,} mit unbekannten Kosten"))
+        parts.append(
+            say(f"{grouped(count)} of unknown cost", f"{grouped(count)} mit unbekannten Kosten")
+        )
     if burn.typed_pico is not None:
         typed = show_left(burn.typed_pico)
         parts.append(
@@ -132,8 +136,8 @@ def _ran_out(burn: Burn) -> str:
     moment = f"{day_text(since)} {since:%H:%M}"
     count = burn.out.refused
     calls = say(
-        f"; {count:,} call{'' if count == 1 else 's'} refused since",
-        f"; seither {count:,} Aufruf{'' if count == 1 else 'e'} abgelehnt",
+        f"; {grouped(count)} call{'' if count == 1 else 's'} refused since",
+        f"; seither {grouped(count)} Aufruf{'' if count == 1 else 'e'} abgelehnt",
     )
     told = (
         say(f"Used up on {moment}", f"Aufgebraucht am {moment}")

@@ -5,7 +5,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from swsllm_nb.money import PICO_PER_USD
-from swsllm_nb.notebook.language import say
+from swsllm_nb.notebook.language import grouped, say
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -123,17 +123,13 @@ class History:
         count = self.calls
         if self.is_ledger:
             return say(
-                f"{count:,} call{'' if count == 1 else 's'} in the proxy's ledger",
-                f"{_thousands(count)} Aufruf{'' if count == 1 else 'e'} im Buch des Proxys",
+                f"{grouped(count)} call{'' if count == 1 else 's'} in the proxy's ledger",
+                f"{grouped(count)} Aufruf{'' if count == 1 else 'e'} im Buch des Proxys",
             )
         return say(
-            f"{count:,} call{'' if count == 1 else 's'} in this machine's log",
-            f"{_thousands(count)} Aufruf{'' if count == 1 else 'e'} im Protokoll dieses Rechners",
+            f"{grouped(count)} call{'' if count == 1 else 's'} in this machine's log",
+            f"{grouped(count)} Aufruf{'' if count == 1 else 'e'} im Protokoll dieses Rechners",
         )
-
-
-def _thousands(count: int) -> str:
-    return f"{count:,}".replace(",", ".")
 
 
 def _event(kind: str, state: str, status: str, is_known: bool) -> str:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from swsllm_nb.money import show_cost
-from swsllm_nb.notebook.language import say
+from swsllm_nb.notebook.language import grouped, say
 from swsllm_nb.notebook.pictures.axes import (
     look,
     new_axes,
@@ -143,7 +143,11 @@ def _headline(repriced: Repriced) -> str:
 def _footing(history: History, repriced: Repriced) -> list[str]:
     parts = [history.where(), say("same tokens, other prices", "gleiche Tokens, andere Preise")]
     if repriced.uncounted:
-        count = repriced.uncounted
-        parts.append(say(f"{count:,} not in it: tokens or cost unknown",
-                         f"{count:,} nicht dabei: Tokens oder Kosten unbekannt"))  # fmt: skip
+        count = grouped(repriced.uncounted)
+        parts.append(
+            say(
+                f"{count} not in it: tokens or cost unknown",
+                f"{count} nicht dabei: Tokens oder Kosten unbekannt",
+            )
+        )
     return parts

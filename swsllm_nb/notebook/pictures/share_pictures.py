@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any, Final
 
 from swsllm_nb.money import show_cost
-from swsllm_nb.notebook.language import say
+from swsllm_nb.notebook.language import grouped, say
 from swsllm_nb.notebook.pictures.axes import (
     HATCHES,
     LINE_COLOUR,
@@ -42,7 +42,9 @@ def draw_costs(history: History, shares: list[Share], by: str, ax: "Axes | None"
     unknown = sum(share.unknown for share in shares)
     parts = [history.where(), _dearest(shares, by)]
     if unknown:
-        parts.append(say(f"{unknown:,} of unknown cost", f"{unknown:,} mit unbekannten Kosten"))
+        parts.append(
+            say(f"{grouped(unknown)} of unknown cost", f"{grouped(unknown)} mit unbekannten Kosten")
+        )
     whole = show_cost(sum(share.cost_pico for share in shares))
     headline = f"{whole} {say('spent', 'ausgegeben')}"
     write_titles(ax, headline, " · ".join(filter(None, parts)))
@@ -100,8 +102,8 @@ def cost_sentence(history: History, shares: list[Share], by: str) -> str:
     )
     if unknown:
         said += say(
-            f" {unknown:,} of them have an unknown cost, which is not in it.",
-            f" {unknown:,} davon haben unbekannte Kosten; die sind nicht dabei.",
+            f" {grouped(unknown)} of them have an unknown cost, which is not in it.",
+            f" {grouped(unknown)} davon haben unbekannte Kosten; die sind nicht dabei.",
         )
     return said
 
@@ -153,7 +155,8 @@ def _finish(
 
 def _calls(count: int) -> str:
     return say(
-        f"{count:,} call{'' if count == 1 else 's'}", f"{count:,} Aufruf{'' if count == 1 else 'e'}"
+        f"{grouped(count)} call{'' if count == 1 else 's'}",
+        f"{grouped(count)} Aufruf{'' if count == 1 else 'e'}",
     )
 
 
@@ -188,5 +191,7 @@ def _token_footing(history: History, shares: list[Share]) -> list[str]:
     uncounted = sum(share.uncounted for share in shares)
     parts = [history.where()]
     if uncounted:
-        parts.append(say(f"{uncounted:,} without counts", f"{uncounted:,} ohne Zahlen"))
+        parts.append(
+            say(f"{grouped(uncounted)} without counts", f"{grouped(uncounted)} ohne Zahlen")
+        )
     return parts
